@@ -1,0 +1,158 @@
+"""`DeviceReport`: everything one node is, as one typed value, with the generation of the config it has applied.
+
+In: nothing. The agent fills it from its drivers; the lab, the drill and the server read it. The counterpart of
+`model.device_config`. Times are wall-clock nanoseconds (CLOCK_REALTIME), the only clock two nodes can compare.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from twinspan.model.device_config import Family, NodeRole, Profile
+
+EventSource = Literal[
+    "link", "bfd", "bgp", "ike", "probe", "route", "failover", "health_check", "dns", "daemon", "config", "drift"
+]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened on a node."""
+
+    at_ns: int
+    node: str
+    source: EventSource
+    what: str
+    """Short and stable, e.g. "BFD down", "override set"."""
+    detail: str = ""
+
+
+class LinkStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    up: bool
+    """Administratively up and with carrier."""
+    mtu: int
+    addresses: tuple[str, ...] = ()
+
+
+class BgpStatus(msgspec.Struct, frozen=True, kw_only=True):
+    peer: str
+    peer_address: str
+    state: str
+    """RFC 4271 8.2.2 name: Idle, Connect, Active, OpenSent, OpenConfirm, Established."""
+    since: str = ""
+    imported: int = 0
+    exported: int = 0
+    dropped: int = 0
+    """Routes over the quota."""
+    last_error: str = ""
+    span: str | None = None
+    import_held: bool = False
+    export_held: bool = False
+
+
+class BfdStatus(msgspec.Struct, frozen=True, kw_only=True):
+    peer_address: str
+    state: str
+    interval_ms: float
+    detect_ms: float
+
+
+class TunnelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    device: str | None
+    """Kernel device while the IKE daemon runs."""
+    ike_state: str
+    """strongSwan's word, e.g. ESTABLISHED; "down" without an SA."""
+    child_state: str
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class RouteStatus(msgspec.Struct, frozen=True, kw_only=True):
+    prefix: str
+    table: str
+    via: str | None
+    device: str | None
+    protocol: str
+    """bgp, twinspan, kernel, or another number's name."""
+    metric: int = 0
+
+
+class ProbeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    state: Literal["up", "down", "unknown"]
+    rtt_ms: float | None = None
+    sent: int = 0
+    lost: int = 0
+    last_answer_ns: int | None = None
+
+
+class SpanStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    role: Literal["active", "standby"]
+    healthy: bool
+    reasons: tuple[str, ...] = ()
+    """Why it is not healthy; empty when it is."""
+
+
+class FailoverStatus(msgspec.Struct, frozen=True, kw_only=True):
+    carrying: str
+    """Name of the span that traffic uses now, by this node's decision."""
+    reason: str
+    override: bool
+    export_held: tuple[str, ...] = ()
+    hold_down_until_ns: int | None = None
+    flaps: int = 0
+    spans: tuple[SpanStatus, ...] = ()
+
+
+class HealthCheckStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    healthy: bool
+    route_moved: bool
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition somebody must know of, from its raise to its clear."""
+
+    name: str
+    """standby_dead, both_dead, span_degraded, target_dead, asymmetric_path, flapping, quota_high, drift."""
+    subject: str
+    since_ns: int
+    detail: str = ""
+
+
+class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    pid: int | None
+    restarts: int = 0
+
+
+class DeviceReport(msgspec.Struct, frozen=True, kw_only=True):
+    node: str
+    role: NodeRole
+    site: str
+    profile: Profile
+    observed_generation: int
+    digest: str
+    """SHA-256 of the applied config's JSON, first 16 hex digits."""
+    converged: bool
+    """The last look found nothing to repair."""
+    at_ns: int
+    agent_pid: int
+    links: tuple[LinkStatus, ...] = ()
+    bgp: tuple[BgpStatus, ...] = ()
+    bfd: tuple[BfdStatus, ...] = ()
+    tunnels: tuple[TunnelStatus, ...] = ()
+    routes: tuple[RouteStatus, ...] = ()
+    probes: tuple[ProbeStatus, ...] = ()
+    failover: FailoverStatus | None = None
+    health_checks: tuple[HealthCheckStatus, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    daemons: tuple[DaemonStatus, ...] = ()
+    families: tuple[Family, ...] = ("ipv4",)
+    repairs: int = 0
+    """Drift repairs since the agent started."""
+    leases: tuple[str, ...] = ()

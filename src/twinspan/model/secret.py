@@ -1,0 +1,50 @@
+"""`Secret`: a value that never shows itself in a repr, a log or an error text.
+
+In: the plain text. Out: `reveal()`, called only where a driver hands the secret to its daemon, and JSON through
+`encode_hook`/`decode_hook` (saved configs are written 0600). Next: `model.device_config`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+
+class Secret:
+    """A pre-shared key, BGP key or password. `str()` and `repr()` give a mask."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The plain text; keep it out of arguments, logs and messages."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+
+def encode_hook(value: Any) -> Any:
+    """msgspec `enc_hook`: the saved form of a config carries its secrets in clear, so its file is 0600."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"cannot encode {type(value).__name__}")
+
+
+def decode_hook(expected: type, value: Any) -> Any:
+    """msgspec `dec_hook`, the inverse of `encode_hook`."""
+    if expected is Secret:
+        return Secret(value)
+    raise TypeError(f"cannot decode {expected.__name__}")
