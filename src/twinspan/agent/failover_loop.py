@@ -1,0 +1,173 @@
+"""Carries out failover decisions on a gateway, and health checks on a VBR.
+
+In: a wake-up whenever something that matters changed. Out: override routes in the agent's own table, and exports held
+in BIRD. It never waits for configuration work: it computes from what `agent.world` remembers and applies only the
+difference. Next: `engine.failover` decides.
+
+    kernel event, probe result, BGP state --wake()--> decide --> routes --> BIRD holds
+                                                         ^------ timer at the end of a hold-down
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+from twinspan.agent.events import EventLog
+from twinspan.agent.world import World
+from twinspan.drivers.netlink import NetlinkDriver, NetlinkFailed
+from twinspan.engine import failover
+from twinspan.engine.failover import Condition, FailoverDecision, FailoverState
+from twinspan.engine.reconcile import plan, wanted
+from twinspan.model.device_config import DeviceConfig
+from twinspan.model.kernel import KernelState
+
+RETRY_S = 0.5
+
+
+class Holds(Protocol):
+    """What the loop needs of BIRD: protocols of a span disabled or enabled, only where that differs."""
+
+    async def set_held(self, protocols: Mapping[str, bool]) -> list[str]: ...
+
+
+class FailoverLoop:
+    def __init__(self, world: World, netlink: NetlinkDriver, bird: Holds, events: EventLog) -> None:
+        self._world, self._netlink, self._bird, self._events = world, netlink, bird, events
+        self._wake = asyncio.Event()
+        self._config: DeviceConfig | None = None
+        self._state: FailoverState | None = None
+        self.decision: FailoverDecision | None = None
+        self.conditions_since: dict[Condition, int] = {}
+        self._export_switches: Mapping[str, tuple[str, ...]] = {}
+        self._import_switches: Mapping[str, tuple[str, ...]] = {}
+        self._held: dict[str, bool] = {}
+        self._import_held: frozenset[str] = frozenset()
+
+    def configure(
+        self,
+        config: DeviceConfig,
+        export_switches: Mapping[str, tuple[str, ...]],
+        import_switches: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        """Take a new config; the state survives if the spans are the same."""
+        self._export_switches, self._import_switches = export_switches, import_switches
+        if config.failover is None:
+            self._state = None
+        elif self._state is None or self._config is None or self._config.failover != config.failover:
+            self._state = failover.initial_state(config.failover)
+        self._config = config
+        self.wake()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def hold_import(self, span: str, *, held: bool) -> None:
+        """A VBR health check holds (or releases) what the circuit's far end announces."""
+        self._import_held = self._import_held | {span} if held else self._import_held - {span}
+        self.wake()
+
+    @property
+    def import_held(self) -> frozenset[str]:
+        return self._import_held
+
+    async def run(self) -> None:
+        """Decide and carry out for ever; the node's supervisor of tasks owns this one."""
+        while True:
+            timeout = self._until_recheck()
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self._step()
+            except (NetlinkFailed, OSError) as error:
+                self._events.record("failover", "could not carry out", str(error))
+                await asyncio.sleep(RETRY_S)
+                self.wake()
+
+    async def _step(self) -> None:
+        if self._config is None:
+            return
+        self._decide()
+        releasing = self.decision is None or self.decision.override_onto is None
+        if releasing:
+            await self._apply_holds()
+            await self.sync_routes()
+        else:
+            await self.sync_routes()
+            await self._apply_holds()
+
+    def _decide(self) -> None:
+        config = self._config
+        if config is None or config.failover is None or self._state is None:
+            self.decision, self._world.override_onto = None, None
+            return
+        before = self.decision
+        now_ns = time.time_ns()
+        seen = self._world.observe_spans(config)
+        self.decision, self._state = failover.decide(config.failover, seen, self._state, now_ns)
+        self._world.override_onto = self.decision.override_onto
+        if before is None or (before.carrying, before.override_onto) != (
+            self.decision.carrying,
+            self.decision.override_onto,
+        ):
+            override = f"override onto {self.decision.override_onto}" if self.decision.override_onto else "no override"
+            self._events.record("failover", f"{self.decision.carrying} carries, {override}", self.decision.reason)
+        self._note_conditions(now_ns)
+
+    def _note_conditions(self, now_ns: int) -> None:
+        now = self.decision.conditions if self.decision else ()
+        names = {(c.name, c.subject) for c in now}
+        for old in [c for c in self.conditions_since if (c.name, c.subject) not in names]:
+            del self.conditions_since[old]
+            self._events.record("failover", f"alarm cleared: {old.name}", old.subject)
+        known = {(c.name, c.subject): (c, since) for c, since in self.conditions_since.items()}
+        for condition in now:
+            old_entry = known.get((condition.name, condition.subject))
+            if old_entry is None:
+                self._events.record("failover", f"alarm raised: {condition.name}", condition.detail)
+            else:
+                del self.conditions_since[old_entry[0]]
+            self.conditions_since[condition] = old_entry[1] if old_entry else now_ns
+
+    async def sync_routes(self) -> None:
+        """Bring this node's own routes in line with the view, without looking at the kernel again."""
+        config = self._config
+        if config is None:
+            return
+        have = self._world.kernel
+        want = wanted(config, self._world.view(), have.links)
+        routes_only = KernelState(links={}, routes=want.routes, rules=have.rules, forwarding=have.forwarding)
+        steps = [s for s in plan(routes_only, have, frozenset()) if s.route is not None and _installable(s.route.device, have)]
+        if steps:
+            await self._netlink.apply(steps)
+            self._world.set_routes(frozenset(r for r in want.routes if _installable(r.device, have)))
+
+    async def _apply_holds(self) -> None:
+        exports = self.decision.export_held if self.decision else ()
+        wanted_holds = {p: span in exports for span, ps in self._export_switches.items() for p in ps}
+        wanted_holds |= {p: span in self._import_held for span, ps in self._import_switches.items() for p in ps}
+        if wanted_holds != self._held:
+            await self.reassert_holds(wanted_holds)
+
+    async def reassert_holds(self, holds: Mapping[str, bool] | None = None) -> list[str]:
+        """Make BIRD agree with the holds; after BIRD restarted they are gone."""
+        target = dict(self._held if holds is None else holds)
+        changed = await self._bird.set_held(target) if target else []
+        self._held = target
+        return changed
+
+    def _until_recheck(self) -> float | None:
+        if self.decision is None or self.decision.recheck_at_ns is None:
+            return None
+        return max(0.0, (self.decision.recheck_at_ns - time.time_ns()) / failover.NS_PER_S) + 0.001
+
+
+def _installable(device: str | None, have: KernelState) -> bool:
+    return device is None or device in have.links
+

@@ -1,0 +1,124 @@
+"""One node's agent: its drivers, its loops, and what connects them.
+
+In: the node's directory (its config, its socket). Out: a running node. Kernel events, driver events and probe results
+arrive here and wake the loops; nothing is decided here. Next: `agent.failover_loop`, `agent.converge`, `agent.api`.
+
+    kernel events --+                        +--> failover_loop (milliseconds)
+    probe results --+--> world, event log  --+
+    driver events --+                        +--> converge (tens of milliseconds)
+                                   api (config in, report out)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+from twinspan.agent.api import serve
+from twinspan.agent.converge import Converger
+from twinspan.agent.events import EventLog
+from twinspan.agent.failover_loop import FailoverLoop
+from twinspan.agent.journal import Journal
+from twinspan.agent.orders import Orders
+from twinspan.agent.ports import make_drivers
+from twinspan.agent.report import build_report
+from twinspan.agent.world import World
+from twinspan.drivers.icmp import ProbeResult
+from twinspan.drivers.netlink import NetlinkMonitor
+from twinspan.engine.health import ProbeState, observe
+from twinspan.model.device_config import DeviceConfig
+from twinspan.model.device_report import DeviceReport, Event
+from twinspan.model.kernel import ROUTE_PROTOCOL
+from twinspan.wire.rtnetlink import LinkChanged, RouteChanged
+
+
+class Node:
+    def __init__(self, node_dir: Path, name: str) -> None:
+        self.events = EventLog(name)
+        self.journal = Journal(node_dir)
+        self.world = World()
+        self.drivers = make_drivers(node_dir, name, self.on_driver_event, self.world.device_of, self.on_probe)
+        self.failover = FailoverLoop(self.world, self.drivers.netlink, self.drivers.bird, self.events)
+        self.converger = Converger(self.world, self.drivers, self.failover, self.journal, self.events)
+        self.orders = Orders(self.journal, self.world, self.drivers.netlink, self.events)
+        self._socket = node_dir / "agent.sock"
+
+    async def run(self) -> None:
+        """Run until SIGTERM. Daemons and routes stay: traffic does not depend on the agent."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        config = self.journal.load_config()
+        if config is not None:
+            self._take(config)
+        self.orders.restore()
+        monitor = NetlinkMonitor(self.on_kernel_event, self.converger.wake)
+        monitor.start()
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self.converger.run(), name="converge"),
+                group.create_task(self.failover.run(), name="failover"),
+                group.create_task(self.orders.run(), name="orders"),
+                group.create_task(serve(self, self._socket), name="api"),
+            ]
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+        monitor.close()
+        await self.drivers.probes.close()
+        await self.drivers.bird.close()
+        await self.drivers.strongswan.close()
+        await self.drivers.dhcp_client.close()
+
+    def apply(self, config: DeviceConfig) -> None:
+        """Save a whole config and converge to it."""
+        self.journal.save_config(config)
+        self._take(config)
+
+    def _take(self, config: DeviceConfig) -> None:
+        wanted = {p.name for p in config.probes}
+        self.world.probes = {n: s for n, s in self.world.probes.items() if n in wanted}
+        self.converger.set_config(config)
+
+    async def report(self) -> DeviceReport:
+        return await build_report(self)
+
+    def on_kernel_event(self, event: LinkChanged | RouteChanged) -> None:
+        if isinstance(event, LinkChanged):
+            if self.world.link_changed(event):
+                up = event.exists and event.admin_up and event.carrier
+                self.events.record("link", f"{event.name} {'up' if up else 'down'}")
+                self.failover.wake()
+                self.converger.wake()
+        elif self.world.route_changed(event):
+            self.events.record("route", f"BGP route {'added' if event.added else 'removed'}", event.prefix)
+            if not self.world.knows_device(event.ifindex):
+                self.converger.wake()
+            self.failover.wake()
+        elif event.protocol == ROUTE_PROTOCOL and not event.added:
+            self.converger.wake()
+
+    def on_driver_event(self, event: Event) -> None:
+        self.events.add(event)
+        if event.source in ("daemon", "ike", "bgp"):
+            self.converger.wake()
+
+    def on_probe(self, result: ProbeResult) -> None:
+        config = self.converger.config
+        probe = next((p for p in config.probes if p.name == result.name), None) if config else None
+        if config is None or probe is None:
+            return
+        before = self.world.probes.get(result.name, ProbeState())
+        state = observe(before, result, probe)
+        self.world.probes[result.name] = state
+        if state.up == before.up:
+            return
+        self.events.record("probe", f"{result.name} {'answers' if state.up else 'lost'}", probe.destination)
+        for check in config.health_checks:
+            if check.probe == result.name:
+                moved = not state.up and check.change_route
+                self.events.record("health_check", f"{check.name} {'healthy' if state.up else 'failed'}")
+                self.failover.hold_import(check.span, held=moved)
+        self.failover.wake()

@@ -1,0 +1,157 @@
+"""Builds the `DeviceReport` of a node from what its drivers see right now.
+
+In: a `Node`. Out: one value that says all. Next: `model.device_report`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+from twinspan.agent.converge import digest
+from twinspan.model.device_config import DeviceConfig
+from twinspan.model.device_report import (
+    Alarm,
+    BgpStatus,
+    DaemonStatus,
+    DeviceReport,
+    FailoverStatus,
+    HealthCheckStatus,
+    LinkStatus,
+    ProbeStatus,
+    RouteStatus,
+    SpanStatus,
+)
+from twinspan.model.kernel import KernelRoute
+
+if TYPE_CHECKING:
+    from twinspan.agent.node import Node
+
+QUOTA_ALARM = 0.8
+"""Share of the route quota from which on somebody should know (headroom of a fifth)."""
+
+
+async def build_report(node: Node) -> DeviceReport:
+    config = node.converger.config or DeviceConfig(node=node.events.node, role="gateway", site="")
+    drivers = node.drivers
+    (bgp, bfd), tunnels, kernel, bgp_routes = await asyncio.gather(
+        drivers.bird.observe(config),
+        drivers.strongswan.observe(config),
+        drivers.netlink.observe(),
+        drivers.netlink.bgp_routes(),
+    )
+    node.world.sessions = {s.peer: s for s in bgp}
+    return DeviceReport(
+        node=config.node,
+        role=config.role,
+        site=config.site,
+        profile=config.profile,
+        observed_generation=node.converger.converged_generation or 0,
+        digest=digest(config),
+        converged=node.converger.converged,
+        at_ns=time.time_ns(),
+        agent_pid=os.getpid(),
+        links=tuple(
+            LinkStatus(name=link.name, up=link.admin_up and link.carrier, mtu=link.mtu, addresses=tuple(sorted(link.addresses)))
+            for link in kernel.links.values()
+        ),
+        bgp=tuple(bgp),
+        bfd=tuple(bfd),
+        tunnels=tuple(tunnels),
+        routes=_routes(kernel.routes, "twinspan") + _routes(bgp_routes, "bgp"),
+        probes=_probes(node, config),
+        failover=_failover(node, config),
+        health_checks=_health_checks(node, config),
+        alarms=_alarms(node, config, bgp),
+        daemons=_daemons(node),
+        families=("ipv4", "ipv6") if any(":" in r.prefix for r in bgp_routes) else ("ipv4",),
+        repairs=node.converger.repairs,
+        leases=tuple(drivers.dhcp_client.describe()),
+    )
+
+
+def _routes(routes: frozenset[KernelRoute], protocol: str) -> tuple[RouteStatus, ...]:
+    return tuple(
+        RouteStatus(
+            prefix=r.prefix, table=str(r.table_id), via=r.via, device=r.device, protocol=protocol, metric=r.metric
+        )
+        for r in sorted(routes, key=lambda r: (r.table_id, r.prefix, r.metric))
+    )
+
+
+def _probes(node: Node, config: DeviceConfig) -> tuple[ProbeStatus, ...]:
+    found = []
+    for probe in config.probes:
+        state = node.world.probes.get(probe.name)
+        if state is None:
+            found.append(ProbeStatus(name=probe.name, state="unknown"))
+            continue
+        found.append(
+            ProbeStatus(
+                name=probe.name,
+                state="unknown" if state.up is None else "up" if state.up else "down",
+                rtt_ms=state.rtt_ms,
+                sent=state.sent,
+                lost=state.lost,
+                last_answer_ns=state.last_answer_ns,
+            )
+        )
+    return tuple(found)
+
+
+def _failover(node: Node, config: DeviceConfig) -> FailoverStatus | None:
+    decision = node.failover.decision
+    if decision is None or config.failover is None:
+        return None
+    return FailoverStatus(
+        carrying=decision.carrying,
+        reason=decision.reason,
+        override=decision.override_onto is not None,
+        export_held=decision.export_held,
+        hold_down_until_ns=decision.recheck_at_ns,
+        flaps=decision.flaps,
+        spans=tuple(
+            SpanStatus(
+                name=s.name,
+                role=s.role,
+                healthy=decision.verdicts[s.name].healthy is True,
+                reasons=decision.verdicts[s.name].reasons or (() if decision.verdicts[s.name].healthy else ("not proven yet",)),
+            )
+            for s in config.failover.spans
+        ),
+    )
+
+
+def _health_checks(node: Node, config: DeviceConfig) -> tuple[HealthCheckStatus, ...]:
+    return tuple(
+        HealthCheckStatus(
+            name=c.name,
+            healthy=node.world.probe_up(c.probe) is True,
+            route_moved=c.span in node.failover.import_held,
+        )
+        for c in config.health_checks
+    )
+
+
+def _alarms(node: Node, config: DeviceConfig, bgp: list[BgpStatus]) -> tuple[Alarm, ...]:
+    found = [
+        Alarm(name=c.name, subject=c.subject, since_ns=since, detail=c.detail)
+        for c, since in node.failover.conditions_since.items()
+    ]
+    limits = {p.name: p.import_limit for p in (config.bgp.peers if config.bgp else ())}
+    for session in bgp:
+        limit = limits.get(session.peer)
+        if limit and session.imported >= QUOTA_ALARM * limit:
+            found.append(
+                Alarm(name="quota_high", subject=session.peer, since_ns=time.time_ns(), detail=f"{session.imported} of {limit} routes")
+            )
+    if node.converger.problem:
+        found.append(Alarm(name="cannot_converge", subject=config.node, since_ns=time.time_ns(), detail=node.converger.problem))
+    return tuple(found)
+
+
+def _daemons(node: Node) -> tuple[DaemonStatus, ...]:
+    drivers = node.drivers
+    return (*drivers.bird.daemons(), *drivers.strongswan.daemons(), *drivers.dnsmasq.daemons())

@@ -1,0 +1,141 @@
+"""Keeps one node's agent alive, and cleans up after it when it dies.
+
+In: a node directory, and a network namespace to enter (or none: the machine's own). Out: an exit code, after SIGTERM.
+The worker dies with its supervisor (PR_SET_PDEATHSIG), so there is never a second one; whoever starts a supervisor
+again (systemd, the lab's keeper) gets a clean start. An override must not outlive the agent that watches its path:
+the supervisor removes it before every start. Next: `agent.node`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from twinspan.agent.journal import Journal
+from twinspan.model.kernel import ROUTE_PROTOCOL
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_CLONE_NEWNET = 0x40000000
+RESTART_MIN_S, RESTART_MAX_S = 0.2, 5.0
+HEALTHY_RUN_S = 10.0
+"""A worker that lived so long starts again without delay."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter_namespace(name: str) -> None:
+    """Move the calling process into the network namespace `name` (as `ip netns exec` does)."""
+    descriptor = os.open(f"/var/run/netns/{name}", os.O_RDONLY)
+    try:
+        if _libc.setns(descriptor, _CLONE_NEWNET):
+            code = ctypes.get_errno()
+            raise OSError(code, f"cannot enter namespace {name}: {os.strerror(code)}")
+    finally:
+        os.close(descriptor)
+
+
+class Supervisor:
+    """Forks the worker, waits, cleans up, forks again."""
+
+    def __init__(self, node_dir: Path) -> None:
+        self._dir = node_dir
+        self._stopping = False
+        self._worker: int | None = None
+
+    def run(self) -> int:
+        """Supervise until SIGTERM; 0 then."""
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        delay_s = RESTART_MIN_S
+        while not self._stopping:
+            self.remove_override()
+            started = time.monotonic()
+            self._worker = self._fork()
+            self._wait(self._worker)
+            if self._stopping:
+                break
+            lived_s = time.monotonic() - started
+            delay_s = RESTART_MIN_S if lived_s > HEALTHY_RUN_S else min(delay_s * 2, RESTART_MAX_S)
+            self.remove_override()
+            print(f"agent worker ended after {lived_s:.1f} s; next start in {delay_s:.1f} s", flush=True)
+            time.sleep(delay_s)
+        self.remove_override()
+        return 0
+
+    def remove_override(self) -> None:
+        """Empty the override table: without an agent nobody watches the path it points to."""
+        config = Journal(self._dir).load_config()
+        if config is None or config.failover is None:
+            return
+        table = next(t.table_id for t in config.tables if t.name == config.failover.override_table)
+        for family in ("-4", "-6"):
+            subprocess.run(
+                ["ip", family, "route", "flush", "table", str(table), "proto", str(ROUTE_PROTOCOL)],
+                check=False,
+                capture_output=True,
+            )
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+        if self._worker is not None:
+            try:
+                os.kill(self._worker, signal.SIGTERM)
+            except ProcessLookupError:
+                return
+
+    def _fork(self) -> int:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            (self._dir / "worker.pid").write_text(f"{pid}\n")
+            return pid
+        os._exit(_work(self._dir, parent))
+
+    def _wait(self, worker: int) -> None:
+        """Reap everything that ends below us until the worker does; daemons it started are adopted here."""
+        while True:
+            try:
+                pid, _status = os.waitpid(-1, 0)
+            except InterruptedError:
+                continue
+            except ChildProcessError:
+                return
+            if pid == worker:
+                return
+
+
+def _work(node_dir: Path, parent: int) -> int:
+    """The worker's whole life; its exit code."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    from twinspan.agent.node import Node
+
+    try:
+        asyncio.run(Node(node_dir, node_dir.name).run())
+    except Exception:
+        # The task supervisor's one blind except: say it in the log and let the parent start again.
+        traceback.print_exc()
+        sys.stderr.flush()
+        return 1
+    return 0
+
+
+def run_supervisor(node_dir: Path, netns: str | None) -> int:
+    """Entry for `twinspan agent` and for the lab's keeper."""
+    if netns is not None:
+        enter_namespace(netns)
+    # Preload before forking: a worker that dies is then back in milliseconds.
+    import twinspan.agent.node  # noqa: F401
+
+    return Supervisor(node_dir).run()

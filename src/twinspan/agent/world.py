@@ -1,0 +1,119 @@
+"""What this node knows right now: links, BGP routes in its kernel, probes, tunnel devices, its own routes.
+
+In: kernel events and what the drivers observed. Out: the `View` that reconciling needs and the `SpanObservation`s
+that failover needs. It only remembers; `agent.converge` and `agent.failover_loop` act. Next: `agent.failover_loop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twinspan.engine.failover import SpanObservation
+from twinspan.engine.health import ProbeState
+from twinspan.engine.reconcile import View
+from twinspan.model.device_config import DeviceConfig, FailoverSpan, Probe
+from twinspan.model.device_report import BgpStatus
+from twinspan.model.kernel import BIRD_PROTOCOL, MAIN_TABLE, KernelLink, KernelRoute, KernelState
+from twinspan.wire.rtnetlink import LinkChanged, RouteChanged
+
+
+class World:
+    def __init__(self) -> None:
+        self.kernel = KernelState(links={})
+        self.devices: Mapping[str, str] = {}
+        self.probes: dict[str, ProbeState] = {}
+        self.sessions: dict[str, BgpStatus] = {}
+        self.shut_links: frozenset[str] = frozenset()
+        self.override_onto: str | None = None
+        self._bgp_routes: dict[str, str | None] = {}
+        self._names: dict[int, str] = {}
+        self._links: dict[str, bool] = {}
+
+    def set_kernel(self, kernel: KernelState, bgp_routes: frozenset[KernelRoute]) -> None:
+        """A full look at the kernel replaces what events have told."""
+        self.kernel = kernel
+        self._links = {name: link.admin_up and link.carrier for name, link in kernel.links.items()}
+        self._bgp_routes = {r.prefix: r.device for r in bgp_routes}
+
+    def link_changed(self, event: LinkChanged) -> bool:
+        """Take in a link event; whether the link's usability changed."""
+        self._names[event.ifindex] = event.name
+        up = event.exists and event.admin_up and event.carrier
+        changed = self._links.get(event.name, False) != up
+        self._links[event.name] = up
+        if not event.exists:
+            self._links.pop(event.name, None)
+        if not up:
+            # The kernel drops a dead link's IPv4 routes without telling (fib_sync_down_dev sends no RTM_DELROUTE).
+            self._bgp_routes = {p: d for p, d in self._bgp_routes.items() if d != event.name}
+            routes = frozenset(r for r in self.kernel.routes if r.device != event.name)
+            self.kernel = KernelState(
+                links=self.kernel.links, routes=routes, rules=self.kernel.rules, forwarding=self.kernel.forwarding
+            )
+        return changed
+
+    def route_changed(self, event: RouteChanged) -> bool:
+        """Take in a route event; whether a BGP route in the main table came or went."""
+        if event.protocol != BIRD_PROTOCOL or event.table_id != MAIN_TABLE:
+            return False
+        before = dict(self._bgp_routes)
+        if event.added:
+            self._bgp_routes[event.prefix] = self._names.get(event.ifindex or 0)
+        else:
+            self._bgp_routes.pop(event.prefix, None)
+        return before != self._bgp_routes
+
+    def knows_device(self, ifindex: int | None) -> bool:
+        return ifindex in self._names
+
+    def set_routes(self, routes: frozenset[KernelRoute]) -> None:
+        """Routes of ours that were just installed, before the next full look."""
+        self.kernel = KernelState(
+            links=self.kernel.links, routes=routes, rules=self.kernel.rules, forwarding=self.kernel.forwarding
+        )
+
+    def link_is_up(self, name: str) -> bool:
+        return self._links.get(name, False)
+
+    def probe_up(self, name: str) -> bool | None:
+        state = self.probes.get(name)
+        return state.up if state is not None else None
+
+    def device_of(self, probe: Probe) -> str | None:
+        """The device a probe is bound to now; None while it does not exist."""
+        device = self.devices.get(probe.tunnel) if probe.tunnel else probe.link
+        return device if device is not None and device in self._links else None
+
+    def view(self) -> View:
+        return View(
+            devices=self.devices,
+            probes_up={name: state.up for name, state in self.probes.items()},
+            links_down=frozenset(name for name, up in self._links.items() if not up),
+            override_onto=self.override_onto,
+            installed={r.key(): r for r in self.kernel.routes},
+            shut_links=self.shut_links,
+        )
+
+    def observe_spans(self, config: DeviceConfig) -> dict[str, SpanObservation]:
+        spans = config.failover.spans if config.failover else ()
+        return {span.name: self._observe_span(config, span) for span in spans}
+
+    def _observe_span(self, config: DeviceConfig, span: FailoverSpan) -> SpanObservation:
+        tunnels = [h.tunnel for h in span.next_hops if h.tunnel]
+        tunnel_up = not tunnels or any(t in self.devices and self.link_is_up(self.devices[t]) for t in tunnels)
+        peers = [self.sessions.get(p) for p in span.peers]
+        return SpanObservation(
+            links_up=tunnel_up and all(self.link_is_up(link) for link in span.links),
+            sessions_up=all(p is None or p.state == "Established" for p in peers),
+            missing_prefixes=self._missing(config, span),
+            targets={s.target: self.probe_up(s.probe) for s in span.probes},
+        )
+
+    def _missing(self, config: DeviceConfig, span: FailoverSpan) -> tuple[str, ...]:
+        # While the standby's BGP route is the best one it is in the kernel too, so the device decides.
+        devices = self._span_devices(config, span)
+        return tuple(p for p in span.expected_prefixes if self._bgp_routes.get(p, "") not in devices)
+
+    def _span_devices(self, config: DeviceConfig, span: FailoverSpan) -> set[str | None]:
+        peers = [p for p in (config.bgp.peers if config.bgp else ()) if p.name in span.peers]
+        return {p.link if p.link else self.devices.get(p.tunnel or "") for p in peers} | set(span.links)

@@ -1,0 +1,221 @@
+"""The kernel's links, addresses, routes and rules: observe, apply, and hear of changes.
+
+In: `Step`s of `engine.reconcile`. Out: a `KernelState`, BGP routes in the kernel, and link and route events. State and
+changes go through iproute2 (`ip -json`, `ip -batch`), events through a raw rtnetlink socket. It sees and touches only
+what carries Twinspan's protocol id; decisions are made elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from twinspan.engine.reconcile import Step
+from twinspan.model.kernel import (
+    BIRD_PROTOCOL,
+    MAIN_TABLE,
+    ROUTE_PROTOCOL,
+    KernelLink,
+    KernelRoute,
+    KernelRule,
+    KernelState,
+)
+from twinspan.wire.rtnetlink import (
+    RTMGRP_IPV4_ROUTE,
+    RTMGRP_IPV6_ROUTE,
+    RTMGRP_LINK,
+    LinkChanged,
+    RouteChanged,
+    decode,
+)
+
+_FORWARDING = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/all/forwarding"))
+_RECEIVE_BUFFER = 1 << 20
+
+
+class NetlinkFailed(Exception):
+    """iproute2 refused; the text is the kernel's own reason."""
+
+
+class NetlinkDriver:
+    """Acts on the network namespace of the calling process."""
+
+    async def observe(self) -> KernelState:
+        """Links with their addresses, and the routes and rules that Twinspan owns."""
+        links, routes4, routes6, rules4, rules6 = await asyncio.gather(
+            _ip_json("addr", "show"),
+            _ip_json("-4", "route", "show", "table", "all", "proto", str(ROUTE_PROTOCOL)),
+            _ip_json("-6", "route", "show", "table", "all", "proto", str(ROUTE_PROTOCOL)),
+            _ip_json("-4", "-details", "rule", "show"),
+            _ip_json("-6", "-details", "rule", "show"),
+        )
+        return KernelState(
+            links={link["ifname"]: _link(link) for link in links},
+            routes=frozenset([_route(r, 4) for r in routes4] + [_route(r, 6) for r in routes6]),
+            rules=frozenset(
+                [_rule(r, "ipv4") for r in rules4 if _ours(r)] + [_rule(r, "ipv6") for r in rules6 if _ours(r)]
+            ),
+            forwarding=_FORWARDING[0].read_text().strip() == "1",
+        )
+
+    async def bgp_routes(self) -> frozenset[KernelRoute]:
+        """Routes BIRD has put into the main table."""
+        routes4, routes6 = await asyncio.gather(
+            _ip_json("-4", "route", "show", "table", "main", "proto", str(BIRD_PROTOCOL)),
+            _ip_json("-6", "route", "show", "table", "main", "proto", str(BIRD_PROTOCOL)),
+        )
+        usable = [_route(r, 4) for r in routes4 if _alive(r)] + [_route(r, 6) for r in routes6 if _alive(r)]
+        return frozenset(usable)
+
+    async def apply(self, steps: Iterable[Step]) -> None:
+        """Carry the steps out in order; every one is tried, and the first refusals are reported together."""
+        lines = []
+        for step in steps:
+            if step.verb == "forwarding":
+                for path in _FORWARDING:
+                    if path.exists():
+                        path.write_text(f"{step.value}\n")
+            else:
+                lines.append(_line(step))
+        if lines:
+            await _ip_batch(lines)
+
+    async def flush_bird_routes(self) -> None:
+        """Remove what a dead BIRD left behind, so that traffic falls to the standby."""
+        for family in ("-4", "-6"):
+            await _run("ip", family, "route", "flush", "proto", str(BIRD_PROTOCOL))
+
+    async def set_link(self, name: str, *, up: bool) -> None:
+        """Set a link administratively up or down."""
+        await _ip_batch([f"link set dev {name} {'up' if up else 'down'}"])
+
+
+class NetlinkMonitor:
+    """Hears of link and route changes. `on_overrun` means events were lost: look at everything again."""
+
+    def __init__(self, on_event: Callable[[LinkChanged | RouteChanged], None], on_overrun: Callable[[], None]) -> None:
+        self._on_event = on_event
+        self._on_overrun = on_overrun
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        self._socket.setblocking(False)
+        self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE))
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = self._socket.recv(1 << 16)
+            except BlockingIOError:
+                return
+            except OSError:  # ENOBUFS: the kernel dropped events
+                self._on_overrun()
+                return
+            for event in decode(data):
+                self._on_event(event)
+
+
+def _line(step: Step) -> str:
+    if step.rule is not None:
+        family = "-6" if step.rule.family == "ipv6" else "-4"
+        verb = "add" if step.verb == "rule_add" else "del"
+        source = step.rule.source or "all"
+        return (
+            f"{family} rule {verb} priority {step.rule.priority} from {source}"
+            f" lookup {step.rule.table_id} protocol {ROUTE_PROTOCOL}"
+        )
+    if step.route is not None:
+        return _route_line("replace" if step.verb == "route_replace" else "del", step.route)
+    if step.verb == "mtu":
+        return f"link set dev {step.link} mtu {step.value}"
+    if step.verb == "link_up":
+        return f"link set dev {step.link} up"
+    verb = "replace" if step.verb == "address_add" else "del"
+    nodad = " nodad" if verb == "replace" and ":" in (step.value or "") else ""
+    return f"addr {verb} {step.value} dev {step.link}{nodad}"
+
+
+def _route_line(verb: str, route: KernelRoute) -> str:
+    family = "-6" if ":" in route.prefix else "-4"
+    kind = "" if route.device else "unreachable "
+    way = (f" via {route.via}" if route.via else "") + (f" dev {route.device}" if route.device else "")
+    metric = f" metric {route.metric}" if route.metric else ""
+    return f"{family} route {verb} {kind}{route.prefix}{way} table {route.table_id} proto {ROUTE_PROTOCOL}{metric}"
+
+
+def _link(link: dict[str, Any]) -> KernelLink:
+    flags = link.get("flags", [])
+    addresses = frozenset(
+        f"{a['local']}/{a['prefixlen']}" for a in link.get("addr_info", []) if a.get("scope") != "link"
+    )
+    return KernelLink(
+        name=link["ifname"],
+        admin_up="UP" in flags,
+        carrier="LOWER_UP" in flags and "NO-CARRIER" not in flags,
+        mtu=link.get("mtu", 0),
+        addresses=addresses,
+    )
+
+
+def _route(route: dict[str, Any], version: int) -> KernelRoute:
+    destination = route["dst"]
+    if destination == "default":
+        destination = "0.0.0.0/0" if version == 4 else "::/0"
+    elif "/" not in destination:
+        destination += "/32" if version == 4 else "/128"
+    table = route.get("table", MAIN_TABLE)
+    unreachable = route.get("type") == "unreachable"
+    return KernelRoute(
+        prefix=destination,
+        table_id={"main": MAIN_TABLE}.get(table) or int(table),
+        metric=int(route.get("metric", 0)),
+        device=None if unreachable else route.get("dev"),
+        via=route.get("gateway"),
+    )
+
+
+def _alive(route: dict[str, Any]) -> bool:
+    return not {"dead", "linkdown"} & set(route.get("flags", []))
+
+
+def _ours(rule: dict[str, Any]) -> bool:
+    return str(rule.get("protocol", "")) == str(ROUTE_PROTOCOL)
+
+
+def _rule(rule: dict[str, Any], family: Any) -> KernelRule:
+    source = rule.get("src", "all")
+    length = rule.get("srclen")
+    text = None if source == "all" else f"{source}/{length}" if length is not None else source
+    return KernelRule(priority=int(rule["priority"]), table_id=int(rule["table"]), source=text, family=family)
+
+
+async def _ip_json(*arguments: str) -> list[dict[str, Any]]:
+    output = await _run("ip", "-json", *arguments)
+    return [entry for entry in json.loads(output or "[]") if entry]
+
+
+async def _ip_batch(lines: list[str]) -> None:
+    await _run("ip", "-force", "-batch", "-", text="\n".join(lines) + "\n")
+
+
+async def _run(*argv: str, text: str | None = None) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.PIPE if text is not None else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(text.encode() if text is not None else None)
+    if process.returncode:
+        raise NetlinkFailed(err.decode(errors="replace").strip() or f"{argv[0]} ended with {process.returncode}")
+    return out.decode()

@@ -1,0 +1,96 @@
+"""Kernel events about links and routes, decoded from rtnetlink messages; pure.
+
+In: the bytes of one read from a NETLINK_ROUTE socket. Out: `LinkChanged` and `RouteChanged` values. Layouts are those
+of the kernel's linux/rtnetlink.h and linux/if_link.h. Next: `drivers.netlink` owns the socket.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Iterator
+
+import msgspec
+
+RTMGRP_LINK = 0x1
+RTMGRP_IPV4_ROUTE = 0x40
+RTMGRP_IPV6_ROUTE = 0x400
+_NEWLINK, _DELLINK, _NEWROUTE, _DELROUTE = 16, 17, 24, 25
+_IFLA_IFNAME, _RTA_DST, _RTA_OIF, _RTA_TABLE = 3, 1, 4, 15
+_IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
+_AF_INET = 2
+_HEADER = struct.Struct("=IHHII")
+
+
+class LinkChanged(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    ifindex: int
+    exists: bool
+    admin_up: bool
+    carrier: bool
+
+
+class RouteChanged(msgspec.Struct, frozen=True, kw_only=True):
+    prefix: str
+    table_id: int
+    protocol: int
+    ifindex: int | None
+    added: bool
+
+
+def decode(data: bytes) -> Iterator[LinkChanged | RouteChanged]:
+    """Yield the events in `data`; truncated or unknown messages are passed over."""
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, kind, _flags, _seq, _pid = _HEADER.unpack_from(data, offset)
+        if length < _HEADER.size or offset + length > len(data):
+            return
+        body = data[offset + _HEADER.size : offset + length]
+        offset += (length + 3) & ~3
+        event = _event(kind, body)
+        if event is not None:
+            yield event
+
+
+def _event(kind: int, body: bytes) -> LinkChanged | RouteChanged | None:
+    if kind in (_NEWLINK, _DELLINK) and len(body) >= 16:
+        return _link(body, exists=kind == _NEWLINK)
+    if kind in (_NEWROUTE, _DELROUTE) and len(body) >= 12:
+        return _route(body, added=kind == _NEWROUTE)
+    return None
+
+
+def _link(body: bytes, *, exists: bool) -> LinkChanged:
+    _family, _pad, _type, index, flags, _change = struct.unpack_from("=BBHiII", body)
+    name = _attributes(body, 16).get(_IFLA_IFNAME, b"").rstrip(b"\0").decode("ascii", "replace")
+    return LinkChanged(
+        name=name,
+        ifindex=index,
+        exists=exists,
+        admin_up=bool(flags & _IFF_UP) and exists,
+        carrier=bool(flags & _IFF_LOWER_UP) and exists,
+    )
+
+
+def _route(body: bytes, *, added: bool) -> RouteChanged | None:
+    family, length, _src, _tos, table, protocol, _scope, _type = struct.unpack_from("=8B", body)
+    attributes = _attributes(body, 12)
+    if _RTA_TABLE in attributes:
+        table = struct.unpack("=I", attributes[_RTA_TABLE])[0]
+    raw = attributes.get(_RTA_DST, bytes(4 if family == _AF_INET else 16))
+    if len(raw) not in (4, 16):
+        return None
+    index = struct.unpack("=i", attributes[_RTA_OIF])[0] if _RTA_OIF in attributes else None
+    prefix = f"{ipaddress.ip_address(raw)}/{length}"
+    return RouteChanged(prefix=prefix, table_id=table, protocol=protocol, ifindex=index, added=added)
+
+
+def _attributes(body: bytes, offset: int) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    while offset + 4 <= len(body):
+        length, kind = struct.unpack_from("=HH", body, offset)
+        if length < 4:
+            break
+        found[kind] = body[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return found
