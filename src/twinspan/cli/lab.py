@@ -1,0 +1,190 @@
+"""`twinspan lab`: bring labs up and down, look at them, enter their nodes, break and mend them.
+
+In: arguments. Out: text or JSON, and an exit code. The work is done in the `lab` room. Next: `lab_screen.py` shows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from twinspan.cli import lab_screen
+from twinspan.lab import down as lab_down
+from twinspan.lab import up as lab_up
+from twinspan.lab.lab import only_lab, open_lab
+from twinspan.lab.namespace import enter_like_ip_netns_exec
+from twinspan.lab.process import MARK_VARIABLE
+from twinspan.lab.requirements import require_root
+from twinspan.lab.state import lab_names
+from twinspan.lab.status import list_labs, look
+
+LAB_OPTION = click.option("--name", "-n", metavar="NAME", help="Which lab; not needed while there is only one.")
+
+
+@click.group()
+def lab() -> None:
+    """Bring whole sites up in network namespaces of this machine, and break them.
+
+    \b
+    Examples:
+      twinspan lab up examples/01-two-spans/site.yaml
+      twinspan lab status
+      twinspan lab shell gateway -- ping -c3 172.16.0.10
+      twinspan lab break silent --for 20
+      twinspan lab down
+    """
+
+
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM ends an `up` as Ctrl-C does, so that what was begun is taken down too."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+@lab.command()
+@click.argument("site", type=click.Path(path_type=Path))
+@click.option("--name", "-n", metavar="NAME", help="Name of the lab. Default: the site's name.")
+@click.option(
+    "--deadline", type=click.FloatRange(1, 600), default=lab_up.DEADLINE_S, show_default=True, metavar="SECONDS"
+)
+@click.option("--keep", is_flag=True, help="Leave a lab that does not converge, to look into it.")
+def up(site: Path, name: str | None, deadline: float, keep: bool) -> int:
+    """Build the lab of SITE and wait until every session is established and every probe answers.
+
+    Whatever goes wrong on the way, Ctrl-C included, takes everything down again.
+
+    \b
+    Examples:
+      twinspan lab up site.yaml
+      twinspan lab up site.yaml --name second     (several labs may stand side by side)
+    """
+    from twinspan.cli.site import load_deployment
+
+    require_root()
+    deployment = load_deployment(site)
+    options = lab_up.UpOptions(site_file=str(site.resolve()), deadline_s=deadline, keep=keep)
+    with _sigterm_interrupts(), lab_screen.rising() as screen:
+        made = lab_up.bring_up(deployment, name or lab_up.name_for(deployment.site), options, screen.show)
+    click.echo(f"Lab {made.name} is up: {len(made.state.nodes)} nodes, {screen.elapsed_s:.1f} s.")
+    return 0
+
+
+@lab.command()
+@click.argument("name", required=False)
+@click.option("--all", "every", is_flag=True, help="Take every lab of this machine down.")
+def down(name: str | None, every: bool) -> int:
+    """Remove a lab: its processes, its namespaces, its files.
+
+    Works after a kill -9 of anything, on half-made labs, and twice with --all.
+
+    \b
+    Examples:
+      twinspan lab down
+      twinspan lab down second
+      twinspan lab down --all
+    """
+    require_root()
+    if every and name:
+        raise click.UsageError("give a NAME or --all, not both")
+    for lab_name in lab_names() if every else (name or only_lab(),):
+        removed = lab_down.take_down(lab_name)
+        click.echo(
+            f"Lab {removed.lab} is down: {removed.processes} processes, {removed.namespaces} namespaces removed."
+        )
+    return 0
+
+
+@lab.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
+def status(name: str | None, as_json: bool) -> int:
+    """Show what a lab is: its nodes, what is missing, what is broken. Exit code 1 if it is not healthy.
+
+    \b
+    Examples:
+      twinspan lab status
+      twinspan lab status --json | python3 -m json.tool
+    """
+    require_root()
+    seen = look(open_lab(name))
+    if as_json:
+        click.echo(msgspec.json.encode(seen))
+    else:
+        lab_screen.print_status(seen)
+    return 0 if seen.healthy else 1
+
+
+@lab.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+def list_(as_json: bool) -> int:
+    """List the labs of this machine.
+
+    \b
+    Example:
+      twinspan lab list
+    """
+    require_root()
+    labs = list_labs()
+    if as_json:
+        click.echo(msgspec.json.encode(labs))
+    elif labs:
+        lab_screen.print_list(labs)
+    else:
+        click.echo("No lab is up. Bring one up: twinspan lab up SITE.yaml")
+    return 0
+
+
+@lab.command(context_settings={"ignore_unknown_options": True})
+@click.argument("node")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@LAB_OPTION
+def shell(node: str, command: tuple[str, ...], name: str | None) -> int:
+    """Open a shell inside NODE, or run COMMAND there.
+
+    \b
+    Examples:
+      twinspan lab shell gateway
+      twinspan lab shell pc -- ping -c 3 172.16.0.10
+      twinspan lab shell vbr -- ip route
+    """
+    require_root()
+    chosen = open_lab(name)
+    enter_like_ip_netns_exec(chosen.netns(node))
+    arguments = command or (os.environ.get("SHELL", "/bin/sh"),)
+    environment = os.environ | {MARK_VARIABLE: chosen.state.mark, "PS1": f"{node}# "}
+    try:
+        os.execvpe(arguments[0], list(arguments), environment)
+    except OSError as error:
+        raise click.UsageError(f"{arguments[0]}: {error.strerror}") from error
+
+
+@lab.command()
+@click.argument("name", required=False)
+def keep(name: str | None) -> int:
+    """Start the lab's keeper again if it died. Agents that still run are adopted, not restarted.
+
+    \b
+    Example:
+      twinspan lab keep
+    """
+    require_root()
+    chosen = open_lab(name)
+    if lab_up.revive_keeper(chosen):
+        click.echo(f"The keeper of lab {chosen.name} runs again.")
+    else:
+        click.echo(f"The keeper of lab {chosen.name} is alive; nothing to do.")
+    return 0

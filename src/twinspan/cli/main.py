@@ -1,0 +1,122 @@
+"""The `twinspan` command: which subcommands there are, and how an error reaches a person.
+
+In: arguments. Out: an exit code. 0: as wished. 1: done, but not as wished (a lab is not healthy, a drill failed).
+2: bad input, or this machine cannot. 70: a mistake of ours. 130: Ctrl-C. A command's module is imported when it is
+called, so that help stays fast; a new command is one line in `COMMANDS`. Next: the module of each command.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from twinspan.model.errors import TwinspanError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:attribute, what the overview says)
+    "plan": ("twinspan.cli.plan:plan", "Check a site file and print what it would make."),
+    "lab": ("twinspan.cli.lab:lab", "Bring sites up in network namespaces, and break them."),
+    "drill": ("twinspan.cli.drill:drill", "Break a span on purpose and measure what users lose."),
+    "demo": ("twinspan.cli.demo:demo", "Lab, three drills and a report, from nothing."),
+    "schema": ("twinspan.cli.schema:schema", "Print the JSON Schema of the site file."),
+    "agent": ("twinspan.cli.agent:agent", "Run the agent of one node."),
+}
+
+EXIT_NOT_AS_WISHED = 1
+EXIT_CANNOT = 2
+EXIT_OUR_MISTAKE = 70
+"""EX_SOFTWARE of sysexits.h."""
+EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and loads one only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order in which they are declared."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview, written without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="twinspan", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show a traceback if Twinspan itself fails.")
+def twinspan(debug: bool) -> None:
+    """Keep a site connected to its cloud over two spans, a circuit and an IPsec VPN, and prove that the switch works.
+
+    \b
+    Examples:
+      twinspan plan examples/01-two-spans/site.yaml
+      twinspan lab up examples/01-two-spans/site.yaml
+      twinspan drill silent
+      twinspan lab down
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry of the installed command; ends the process with the exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and turns every error into a sentence and a code."""
+    try:
+        result: Any = twinspan.main(arguments, prog_name="twinspan", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_CANNOT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return EXIT_INTERRUPTED
+    except TwinspanError as error:
+        show(error)
+        return EXIT_CANNOT
+    except BrokenPipeError:
+        return _broken_pipe()
+    except Exception as error:  # noqa: BLE001  the one place where a mistake of ours meets a person
+        return _our_mistake(error, debug="--debug" in arguments)
+
+
+def show(error: TwinspanError) -> None:
+    """One sentence for what is wrong, one for the way out."""
+    click.echo(f"Error: {error.message}", err=True)
+    if error.remedy:
+        click.echo(f"  Way out: {error.remedy}", err=True)
+
+
+def _broken_pipe() -> int:
+    """Whoever read our output has left; say no more, or the interpreter complains at exit."""
+    sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: SIM115, PTH123  stays open until the process ends
+    return EXIT_NOT_AS_WISHED
+
+
+def _our_mistake(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    else:
+        click.echo(f"Error: Twinspan itself failed: {type(error).__name__}: {error}", err=True)
+        click.echo("  Way out: run it again as `twinspan --debug ...` and report what it shows.", err=True)
+    return EXIT_OUR_MISTAKE
+
+
+if __name__ == "__main__":
+    main()
