@@ -36,6 +36,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     problem: str
     remedy: str
     value: str = ""
+    source: str = ""
+    """Who asks for it at this very place, e.g. the source of a field's range; empty: the rule's source."""
     line: int | None = None
     """Line in the text it was read from, from 1; None where the text has no such place."""
     column: int | None = None

@@ -1,0 +1,119 @@
+"""Check one value against what its field declares.
+
+In: a value and the field's `extra` (see `fields.about`). Out: a `Problem` or None. Next: `decode.py`.
+"""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from twinspan.model.field_rules import ADDRESS, HOST_BITS, LENGTH, PROFILE, RANGE, RESERVED
+from twinspan.model.fields import Profile
+from twinspan.model.finding import Rule
+
+_LONGEST_SHOWN = 60
+
+_NAMES = {
+    "ipv4": "an IPv4 address, such as 10.0.0.1",
+    "ipv6": "an IPv6 address, such as fd00::1",
+    "ip": "an IP address, such as 10.0.0.1",
+    "ipv4-prefix": "an IPv4 prefix, such as 192.168.1.0/24",
+    "ipv6-prefix": "an IPv6 prefix, such as fd00:1::/64",
+}
+
+
+class Problem(NamedTuple):
+    """What is wrong with a value."""
+
+    rule: Rule
+    text: str
+    remedy: str
+
+
+def number(value: float, extra: Mapping[str, Any], profile: Profile) -> Problem | None:
+    """Range, range of the profile, set of ranges, reserved numbers."""
+    unit = f" {extra['unit']}" if "unit" in extra else ""
+    if "limits" in extra:
+        low, high = extra["limits"][profile]
+        if not low <= value <= high:
+            return _outside_profile(value, extra, profile, unit)
+    if "range" in extra:
+        low, high = extra["range"]
+        if not low <= value <= high:
+            return Problem(RANGE, f"{value} is outside {low} to {high}{unit}", f"write {low} to {high}")
+    if value in extra.get("excluded", {}):
+        return Problem(RESERVED, f"{value} is {extra['excluded'][value]}", "choose another number")
+    if "ranges" in extra and not any(low <= value <= high for low, high in extra["ranges"]):
+        allowed = _ranges_text(extra["ranges"])
+        return Problem(RANGE, f"{value} is not among the values allowed", f"write one of {allowed}{unit}")
+    return None
+
+
+def _outside_profile(value: float, extra: Mapping[str, Any], profile: Profile, unit: str) -> Problem:
+    low, high = extra["limits"][profile]
+    remedy = f"write {low} to {high}"
+    for other, (other_low, other_high) in extra["limits"].items():
+        if other != profile and other_low <= value <= other_high:
+            remedy += f", or set profile: {other} ({other_low} to {other_high})"
+    return Problem(PROFILE, f"{value} is outside {low} to {high}{unit} of the profile {profile}", remedy)
+
+
+def _ranges_text(ranges: Sequence[tuple[int, int]]) -> str:
+    return ", ".join(str(low) if low == high else f"{low} to {high}" for low, high in ranges)
+
+
+def text(value: str, extra: Mapping[str, Any]) -> Problem | None:
+    """Address and prefix formats."""
+    form = extra.get("form")
+    if form is None:
+        return None
+    shown = value_text(value)
+    if form.endswith("prefix"):
+        return _prefix(value, form, shown)
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return Problem(ADDRESS, f"{shown} is not an IP address", f"write {_NAMES[form]}")
+    if form != "ip" and form != f"ipv{address.version}":
+        return Problem(ADDRESS, f"{shown} is an IPv{address.version} address", f"write {_NAMES[form]}")
+    return None
+
+
+def _prefix(value: str, form: str, shown: str) -> Problem | None:
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return Problem(ADDRESS, f"{shown} is not an IP prefix", f"write {_NAMES[form]}")
+    if not form.startswith(f"ipv{network.version}"):
+        return Problem(ADDRESS, f"{shown} is an IPv{network.version} prefix", f"write {_NAMES[form]}")
+    if "/" not in value:
+        return Problem(
+            ADDRESS, f"{shown} has no prefix length", f"write {value}/{network.prefixlen} if one host is meant"
+        )
+    if value.partition("/")[0] != str(network.network_address):
+        return Problem(HOST_BITS, f"{shown} has host bits set", f"write {network}")
+    if value != str(network):
+        return Problem(ADDRESS, f"{shown} is not in the usual form", f"write {network}")
+    return None
+
+
+def length(size: int, extra: Mapping[str, Any], of: str) -> Problem | None:
+    """Length of a text (`of` characters) or of a list (`of` entries)."""
+    if "length" not in extra:
+        return None
+    low, high = extra["length"]
+    if size < low:
+        return Problem(LENGTH, f"it has {size} {of}, fewer than {low}", f"give at least {low}")
+    if high is not None and size > high:
+        return Problem(LENGTH, f"it has {size} {of}, more than {high}", f"give at most {high}")
+    return None
+
+
+def value_text(value: object) -> str:
+    """A value for an error text: one line, cut where it is long, nothing that a terminal would obey."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value)[: _LONGEST_SHOWN + 1])
+    return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
