@@ -28,7 +28,7 @@ LINE_LIMIT = 4 << 20
 
 async def serve(node: Node, path: Path) -> None:
     """Serve the socket at `path` until cancelled."""
-    path.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)  # noqa: ASYNC240  once, before serving
     old = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(lambda r, w: _connection(node, r, w), str(path), limit=LINE_LIMIT)
@@ -70,7 +70,9 @@ async def _dispatch(node: Node, request: dict[str, Any]) -> dict[str, Any]:
         case "order":
             config_now = node.converger.config
             allowed = frozenset(
-                link.name for link in (config_now.links if config_now else ()) if link.kind == "physical" and not link.management
+                link.name
+                for link in (config_now.links if config_now else ())
+                if link.kind == "physical" and not link.management
             )
             before, after = await node.orders.shut(
                 str(request.get("link")), float(request.get("expires_s", 0)), allowed

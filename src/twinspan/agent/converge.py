@@ -10,9 +10,11 @@ back) is repaired and recorded. Next: the drivers.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 import msgspec
 
+from twinspan.agent.clock import pause
 from twinspan.agent.events import EventLog
 from twinspan.agent.failover_loop import FailoverLoop
 from twinspan.agent.journal import Journal
@@ -22,6 +24,7 @@ from twinspan.drivers.netlink import NetlinkFailed
 from twinspan.engine.reconcile import plan, wanted
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import TwinspanError
+from twinspan.model.secret import encode_hook
 from twinspan.wire.bird import export_switches, import_switches
 
 PERIOD_S = 5.0
@@ -60,7 +63,7 @@ class Converger:
             try:
                 async with asyncio.timeout(PERIOD_S):
                     await self._wake.wait()
-                    await asyncio.sleep(DEBOUNCE_S)
+                    await pause(DEBOUNCE_S)
             except TimeoutError:
                 pass
             self._wake.clear()
@@ -70,7 +73,7 @@ class Converger:
                 await self._pass(self.config)
             except (NetlinkFailed, TwinspanError, OSError) as error:
                 self._note_problem(str(error))
-                await asyncio.sleep(RETRY_S)
+                await pause(RETRY_S)
                 self.wake()
 
     async def _pass(self, config: DeviceConfig) -> None:
@@ -142,8 +145,4 @@ class Converger:
 
 def digest(config: DeviceConfig) -> str:
     """Identity of a config without its secrets' text in it: first 16 hex digits of SHA-256 over its JSON."""
-    import hashlib
-
-    from twinspan.model.secret import encode_hook
-
     return hashlib.sha256(msgspec.json.encode(config, enc_hook=encode_hook)).hexdigest()[:16]

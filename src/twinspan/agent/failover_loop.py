@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+from twinspan.agent.clock import pause
 from twinspan.agent.events import EventLog
 from twinspan.agent.world import World
 from twinspan.drivers.netlink import NetlinkDriver, NetlinkFailed
@@ -87,7 +88,7 @@ class FailoverLoop:
                 await self._step()
             except (NetlinkFailed, OSError) as error:
                 self._events.record("failover", "could not carry out", str(error))
-                await asyncio.sleep(RETRY_S)
+                await pause(RETRY_S)
                 self.wake()
 
     async def _step(self) -> None:
@@ -143,7 +144,11 @@ class FailoverLoop:
         have = self._world.kernel
         want = wanted(config, self._world.view(), have.links)
         routes_only = KernelState(links={}, routes=want.routes, rules=have.rules, forwarding=have.forwarding)
-        steps = [s for s in plan(routes_only, have, frozenset()) if s.route is not None and _installable(s.route.device, have)]
+        steps = [
+            s
+            for s in plan(routes_only, have, frozenset())
+            if s.route is not None and _installable(s.route.device, have)
+        ]
         if steps:
             await self._netlink.apply(steps)
             self._world.set_routes(frozenset(r for r in want.routes if _installable(r.device, have)))
@@ -170,4 +175,3 @@ class FailoverLoop:
 
 def _installable(device: str | None, have: KernelState) -> bool:
     return device is None or device in have.links
-

@@ -67,7 +67,7 @@ class Node:
             for task in tasks:
                 task.cancel()
         monitor.close()
-        await self.drivers.probes.close()
+        self.drivers.probes.close()
         await self.drivers.bird.close()
         await self.drivers.strongswan.close()
         await self.drivers.dhcp_client.close()
@@ -111,14 +111,15 @@ class Node:
         if config is None or probe is None:
             return
         before = self.world.probes.get(result.name, ProbeState())
-        state = observe(before, result, probe)
+        state, changed = observe(before, result.answered, result.at_ns, probe, result.rtt_ms)
         self.world.probes[result.name] = state
-        if state.up == before.up:
+        if not changed:
             return
-        self.events.record("probe", f"{result.name} {'answers' if state.up else 'lost'}", probe.destination)
+        up = state.health == "up"
+        self.events.record("probe", f"{result.name} {'answers' if up else 'lost'}", probe.destination)
         for check in config.health_checks:
             if check.probe == result.name:
-                moved = not state.up and check.change_route
-                self.events.record("health_check", f"{check.name} {'healthy' if state.up else 'failed'}")
+                moved = not up and check.change_route
+                self.events.record("health_check", f"{check.name} {'healthy' if up else 'failed'}")
                 self.failover.hold_import(check.span, held=moved)
         self.failover.wake()

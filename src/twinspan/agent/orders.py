@@ -7,12 +7,13 @@ This is the drill's injector for a real gateway; the lab uses the same one. Next
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
+from twinspan.agent.clock import pause
 from twinspan.agent.events import EventLog
 from twinspan.agent.journal import Journal, Order
 from twinspan.agent.world import World
@@ -38,13 +39,18 @@ class Orders:
     async def shut(self, link: str, expires_s: float, allowed: frozenset[str]) -> tuple[int, int]:
         """Shut `link` for `expires_s` seconds; the wall clock in ns just before and after."""
         if link not in allowed:
-            raise OrderRefused(f"link {link!r}: not a data link of this node; choose one of {', '.join(sorted(allowed))}")
+            raise OrderRefused(
+                f"link {link!r}: not a data link of this node; choose one of {', '.join(sorted(allowed))}"
+            )
         if not 0 < expires_s <= MAX_ORDER_S:
             raise OrderRefused(f"expires_s {expires_s}: must be above 0 and at most {MAX_ORDER_S} seconds")
         await self.open(link)
         script = f"sleep {float(expires_s)}; ip link set dev {link} up"
-        healer = subprocess.Popen(
-            ["/bin/sh", "-c", script], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        healer = subprocess.Popen(  # noqa: ASYNC220  spawning takes a millisecond and nothing is awaited from it
+            ["/bin/sh", "-c", script],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         order = Order(link=link, expires_at_ns=time.time_ns() + int(expires_s * 1e9), healer_pid=healer.pid)
@@ -66,7 +72,7 @@ class Orders:
     async def run(self) -> None:
         """Forget orders whose time is over; the timer has opened the link by then, and if not, this does."""
         while True:
-            await asyncio.sleep(CHECK_S)
+            await pause(CHECK_S)
             for order in [o for o in self._orders if o.expires_at_ns <= time.time_ns()]:
                 await self.open(order.link)
 
@@ -80,8 +86,7 @@ class Orders:
 def _end_healer(pid: int) -> None:
     """Stop the timer's session; a pid that was reused by something else is left alone."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
-            if b"ip link set dev" in stream.read():
-                os.killpg(pid, signal.SIGTERM)
+        if b"ip link set dev" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.killpg(pid, signal.SIGTERM)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from twinspan.agent.converge import digest
+from twinspan.engine.health import ProbeState, probe_status
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import (
     Alarm,
@@ -34,6 +35,7 @@ QUOTA_ALARM = 0.8
 
 
 async def build_report(node: Node) -> DeviceReport:
+    """Ask every driver and put the answers together."""
     config = node.converger.config or DeviceConfig(node=node.events.node, role="gateway", site="")
     drivers = node.drivers
     (bgp, bfd), tunnels, kernel, bgp_routes = await asyncio.gather(
@@ -54,7 +56,9 @@ async def build_report(node: Node) -> DeviceReport:
         at_ns=time.time_ns(),
         agent_pid=os.getpid(),
         links=tuple(
-            LinkStatus(name=link.name, up=link.admin_up and link.carrier, mtu=link.mtu, addresses=tuple(sorted(link.addresses)))
+            LinkStatus(
+                name=link.name, up=link.admin_up and link.carrier, mtu=link.mtu, addresses=tuple(sorted(link.addresses))
+            )
             for link in kernel.links.values()
         ),
         bgp=tuple(bgp),
@@ -82,23 +86,7 @@ def _routes(routes: frozenset[KernelRoute], protocol: str) -> tuple[RouteStatus,
 
 
 def _probes(node: Node, config: DeviceConfig) -> tuple[ProbeStatus, ...]:
-    found = []
-    for probe in config.probes:
-        state = node.world.probes.get(probe.name)
-        if state is None:
-            found.append(ProbeStatus(name=probe.name, state="unknown"))
-            continue
-        found.append(
-            ProbeStatus(
-                name=probe.name,
-                state="unknown" if state.up is None else "up" if state.up else "down",
-                rtt_ms=state.rtt_ms,
-                sent=state.sent,
-                lost=state.lost,
-                last_answer_ns=state.last_answer_ns,
-            )
-        )
-    return tuple(found)
+    return tuple(probe_status(p.name, node.world.probes.get(p.name, ProbeState())) for p in config.probes)
 
 
 def _failover(node: Node, config: DeviceConfig) -> FailoverStatus | None:
@@ -117,7 +105,8 @@ def _failover(node: Node, config: DeviceConfig) -> FailoverStatus | None:
                 name=s.name,
                 role=s.role,
                 healthy=decision.verdicts[s.name].healthy is True,
-                reasons=decision.verdicts[s.name].reasons or (() if decision.verdicts[s.name].healthy else ("not proven yet",)),
+                reasons=decision.verdicts[s.name].reasons
+                or (() if decision.verdicts[s.name].healthy else ("not proven yet",)),
             )
             for s in config.failover.spans
         ),
@@ -145,10 +134,17 @@ def _alarms(node: Node, config: DeviceConfig, bgp: list[BgpStatus]) -> tuple[Ala
         limit = limits.get(session.peer)
         if limit and session.imported >= QUOTA_ALARM * limit:
             found.append(
-                Alarm(name="quota_high", subject=session.peer, since_ns=time.time_ns(), detail=f"{session.imported} of {limit} routes")
+                Alarm(
+                    name="quota_high",
+                    subject=session.peer,
+                    since_ns=time.time_ns(),
+                    detail=f"{session.imported} of {limit} routes",
+                )
             )
     if node.converger.problem:
-        found.append(Alarm(name="cannot_converge", subject=config.node, since_ns=time.time_ns(), detail=node.converger.problem))
+        found.append(
+            Alarm(name="cannot_converge", subject=config.node, since_ns=time.time_ns(), detail=node.converger.problem)
+        )
     return tuple(found)
 
 

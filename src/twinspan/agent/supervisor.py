@@ -55,17 +55,20 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         delay_s = RESTART_MIN_S
-        while not self._stopping:
+        while not self.stopping():
             self.remove_override()
             started = time.monotonic()
             self._worker = self._fork()
             self._wait(self._worker)
-            if self._stopping:
+            if self.stopping():
                 break
             lived_s = time.monotonic() - started
             delay_s = RESTART_MIN_S if lived_s > HEALTHY_RUN_S else min(delay_s * 2, RESTART_MAX_S)
             self.remove_override()
-            print(f"agent worker ended after {lived_s:.1f} s; next start in {delay_s:.1f} s", flush=True)
+            print(  # noqa: T201  its log is its standard output
+                f"agent worker ended after {lived_s:.1f} s; next start in {delay_s:.1f} s",
+                flush=True,
+            )
             time.sleep(delay_s)
         self.remove_override()
         return 0
@@ -82,6 +85,10 @@ class Supervisor:
                 check=False,
                 capture_output=True,
             )
+
+    def stopping(self) -> bool:
+        """Whether SIGTERM came."""
+        return self._stopping
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stopping = True
@@ -119,7 +126,7 @@ def _work(node_dir: Path, parent: int) -> int:
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    from twinspan.agent.node import Node
+    from twinspan.agent.node import Node  # noqa: PLC0415  imported (preloaded) by run_supervisor
 
     try:
         asyncio.run(Node(node_dir, node_dir.name).run())
@@ -136,6 +143,6 @@ def run_supervisor(node_dir: Path, netns: str | None) -> int:
     if netns is not None:
         enter_namespace(netns)
     # Preload before forking: a worker that dies is then back in milliseconds.
-    import twinspan.agent.node  # noqa: F401
+    import twinspan.agent.node  # noqa: F401, PLC0415
 
     return Supervisor(node_dir).run()

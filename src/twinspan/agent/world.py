@@ -13,8 +13,10 @@ from twinspan.engine.health import ProbeState
 from twinspan.engine.reconcile import View
 from twinspan.model.device_config import DeviceConfig, FailoverSpan, Probe
 from twinspan.model.device_report import BgpStatus
-from twinspan.model.kernel import BIRD_PROTOCOL, MAIN_TABLE, KernelLink, KernelRoute, KernelState
+from twinspan.model.kernel import BIRD_PROTOCOL, MAIN_TABLE, KernelRoute, KernelState
 from twinspan.wire.rtnetlink import LinkChanged, RouteChanged
+
+_UP: Mapping[str, bool] = {"up": True, "down": False}
 
 
 class World:
@@ -76,8 +78,7 @@ class World:
         return self._links.get(name, False)
 
     def probe_up(self, name: str) -> bool | None:
-        state = self.probes.get(name)
-        return state.up if state is not None else None
+        return _UP.get(self.probes[name].health) if name in self.probes else None
 
     def device_of(self, probe: Probe) -> str | None:
         """The device a probe is bound to now; None while it does not exist."""
@@ -87,7 +88,7 @@ class World:
     def view(self) -> View:
         return View(
             devices=self.devices,
-            probes_up={name: state.up for name, state in self.probes.items()},
+            probes_up={name: _UP.get(state.health) for name, state in self.probes.items()},
             links_down=frozenset(name for name, up in self._links.items() if not up),
             override_onto=self.override_onto,
             installed={r.key(): r for r in self.kernel.routes},
@@ -116,4 +117,4 @@ class World:
 
     def _span_devices(self, config: DeviceConfig, span: FailoverSpan) -> set[str | None]:
         peers = [p for p in (config.bgp.peers if config.bgp else ()) if p.name in span.peers]
-        return {p.link if p.link else self.devices.get(p.tunnel or "") for p in peers} | set(span.links)
+        return {p.link or self.devices.get(p.tunnel or "") for p in peers} | set(span.links)

@@ -108,14 +108,10 @@ def decide(
         flaps=len(flaps),
     )
     proven = state.proven or verdicts[active.name].healthy is True
-    return decision, FailoverState(
-        carrying=carrying, healthy_since_ns=healthy_since, flaps_ns=flaps, proven=proven
-    )
+    return decision, FailoverState(carrying=carrying, healthy_since_ns=healthy_since, flaps_ns=flaps, proven=proven)
 
 
-def judge(
-    policy: Failover, seen: Mapping[str, SpanObservation]
-) -> tuple[dict[str, Verdict], tuple[str, ...]]:
+def judge(policy: Failover, seen: Mapping[str, SpanObservation]) -> tuple[dict[str, Verdict], tuple[str, ...]]:
     """Health of every span, and the targets that no span reaches (then the target is at fault, not a span)."""
     answering = {t for o in seen.values() for t, up in o.targets.items() if up}
     verdicts = {s.name: _judge_span(seen.get(s.name, SpanObservation()), answering) for s in policy.spans}

@@ -199,13 +199,13 @@ def _link_steps(name: str, link: KernelLink, seen: KernelLink | None) -> list[St
     return steps
 
 
-def _address_removals(
-    want: KernelState, have: KernelState, owned: frozenset[tuple[str, str]]
-) -> list[Step]:
-    steps = []
+def _address_removals(want: KernelState, have: KernelState, owned: frozenset[tuple[str, str]]) -> list[Step]:
+    steps: list[Step] = []
     for name, seen in have.links.items():
         wanted_here = want.links[name].addresses if name in want.links else frozenset()
-        for address in sorted(seen.addresses - wanted_here):
-            if (name, address) in owned:
-                steps.append(Step(verb="address_del", link=name, value=address))
+        steps += [
+            Step(verb="address_del", link=name, value=address)
+            for address in sorted(seen.addresses - wanted_here)
+            if (name, address) in owned
+        ]
     return steps

@@ -1,0 +1,95 @@
+"""From a complete `Site` to one `DeviceConfig` per node and the cables between them, pure.
+
+In: a `Site` that admission let pass, and its keys. Out: a `Deployment`. One module per part of the picture: `facts`
+(worked out once), `gateway`, `vpn`, `cloud`, `hosts`. Next: `lab` builds it, `twinspan plan` prints it.
+"""
+
+from __future__ import annotations
+
+from twinspan.engine.compile.cloud import cables, compile_transit_router, compile_vbr, compile_vpc
+from twinspan.engine.compile.facts import GATEWAY, PC, VBR, VPN_GATEWAY, Facts, gather
+from twinspan.engine.compile.gateway import compile_gateway
+from twinspan.engine.compile.hosts import (
+    compile_office_host,
+    compile_pc,
+    compile_services,
+    dns_name,
+    office_endpoint,
+    pc_endpoint,
+)
+from twinspan.engine.compile.keys import Keys
+from twinspan.engine.compile.vpn import compile_vpn_gateway
+from twinspan.model.deployment import Deployment, Expectation, Port, Segment, Topology, Wire
+from twinspan.model.site import Site
+
+__all__ = ["compile_site"]
+
+
+def compile_site(site: Site, keys: Keys) -> Deployment:
+    """The whole site as configs, cables and expectations. Equal input gives equal output."""
+    facts = gather(site)
+    configs = [
+        compile_gateway(facts, keys),
+        compile_vbr(facts, keys),
+        compile_vpn_gateway(facts, keys),
+        compile_transit_router(facts),
+        *(compile_vpc(facts, name) for name in facts.vpc_nodes),
+        compile_services(facts),
+        compile_pc(facts),
+        compile_office_host(facts),
+    ]
+    return Deployment(
+        site=site.site,
+        profile=site.profile,
+        region=site.region,
+        topology=_topology(facts),
+        configs={c.node: c for c in configs},
+        site_endpoint=pc_endpoint(facts),
+        cloud_endpoint=office_endpoint(facts),
+        expectation=_expectation(facts),
+        dns_name=dns_name(facts),
+        site_prefixes=facts.site_prefixes,
+        cloud_prefixes=facts.cloud_prefixes,
+    )
+
+
+def _topology(facts: Facts) -> Topology:
+    ports = facts.site.gateway.ports
+    lan = ((GATEWAY, ports.lan), (PC, "eth0"))
+    wires = tuple(Wire(a=Port(node=a[0], link=a[1]), b=Port(node=b[0], link=b[1])) for a, b in (lan, *cables(facts)))
+    nodes = tuple(facts.node_index)
+    return Topology(
+        nodes=nodes,
+        wires=wires,
+        segments=(
+            _segment("circuit", (GATEWAY, ports.circuit), (VBR, "circ0"), mtu=facts.vbr.mtu),
+            _segment("isp", (GATEWAY, ports.isp), (VPN_GATEWAY, "wan0")),
+            Segment(name="management", kind="management", ports=tuple(Port(node=n, link="mgmt0") for n in nodes)),
+        ),
+    )
+
+
+def _segment(name: str, a: tuple[str, str], b: tuple[str, str], mtu: int = 1500) -> Segment:
+    return Segment(
+        name=name,
+        kind="circuit" if name == "circuit" else "isp",
+        ports=(Port(node=a[0], link=a[1]), Port(node=b[0], link=b[1])),
+        mtu=mtu,
+    )
+
+
+def _expectation(facts: Facts) -> Expectation:
+    site = facts.site
+    check = next(iter(site.health_checks.values()), None)
+    group = next(iter(site.bgp_groups.values()))
+    return Expectation(
+        bfd_interval_ms=max(facts.bfd.min_tx_interval_ms, facts.bfd.min_rx_interval_ms) if facts.bfd else None,
+        bfd_multiplier=facts.bfd.detect_multiplier if facts.bfd else None,
+        probe_interval_ms=site.failover.probe.interval_ms,
+        probe_lost_threshold=site.failover.probe.lost_threshold,
+        hold_time_s=group.hold_time_s,
+        hold_down_s=site.failover.failback.hold_down_s,
+        health_check_interval_s=check.interval_s if check else None,
+        health_check_packets=check.probe_packets if check else None,
+        max_outage_ms=site.max_outage_ms,
+    )

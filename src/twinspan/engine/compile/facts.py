@@ -1,0 +1,240 @@
+"""Facts of a site that several nodes' configs need, worked out once: names, underlay addresses, prefixes, probes.
+
+In: a complete `Site`. Out: `Facts`. Next: `gateway.py`, `vbr.py`, `vpn.py`, `cloud.py`, `hosts.py` of this package.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+import msgspec
+
+from twinspan.model.device_config import Bfd, Link, Probe
+from twinspan.model.dns_service import CLOUD_SERVICES_PREFIX
+from twinspan.model.ipsec_connection import IpsecConnectionSpec, Tunnel, tunnels_of
+from twinspan.model.site import Site
+from twinspan.model.virtual_border_router import VirtualBorderRouterSpec
+from twinspan.model.vpc import VpcSpec
+
+GATEWAY, VBR, VPN_GATEWAY, TRANSIT_ROUTER = "gateway", "vbr", "vpn-gateway", "transit-router"
+SERVICES, PC, OFFICE_HOST = "services", "pc", "office-host"
+
+TRANSIT_BASE = ipaddress.ip_address("198.18.128.0")
+"""First of the /30s between cloud nodes; the underlay 198.18.0.0/15 is free in every site (RFC 2544)."""
+TRANSIT_BASE_V6 = ipaddress.ip_address("fd00:7477:696e::")
+MANAGEMENT_PREFIX = "198.19.0.0/24"
+"""Management bridge; never routed into data."""
+INNER_BASE = ipaddress.ip_address("169.254.10.0")
+"""Tunnel addresses where the site gives none: the first /30s that the cloud's TunnelCidr rule leaves free."""
+SMALL_PACKET = 84
+"""56 bytes of ICMP data, as ping sends."""
+IKE_PORT, NAT_T_PORT, PORT_STEP = 500, 4500, 10
+"""Further tunnels of a node get IKE ports of their own: one IKE daemon per tunnel."""
+
+
+class TunnelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One tunnel and everything both ends must agree on."""
+
+    name: str
+    connection_name: str
+    connection: IpsecConnectionSpec
+    tunnel: Tunnel
+    index: int
+    cloud_public: str
+    gateway_public: str
+    cloud_inner: str
+    """With prefix length, e.g. "169.254.10.1/30"."""
+    gateway_inner: str
+
+    @property
+    def cloud_address(self) -> str:
+        return bare(self.cloud_inner)
+
+    @property
+    def gateway_address(self) -> str:
+        return bare(self.gateway_inner)
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    site: Site
+    vbr: VirtualBorderRouterSpec
+    vpn_vpc: str
+    """Name of the VPC that holds the VPN gateway."""
+    site_prefixes: tuple[str, ...]
+    cloud_prefixes: tuple[str, ...]
+    """Prefixes of attached VPCs, and the services network: what the data centre reaches over the spans."""
+    tunnels: tuple[TunnelFacts, ...]
+    bfd: Bfd | None
+    circuit_pin: tuple[str, str]
+    """(gateway's /32, cloud's /32) for probes over the circuit."""
+    vpn_pin: tuple[str, str]
+    node_index: dict[str, int]
+    """For management addresses and router ids."""
+    vpc_nodes: dict[str, str]
+    """VPC name to node name."""
+
+    def management(self, node: str) -> Link:
+        base = ipaddress.ip_network(MANAGEMENT_PREFIX)
+        return Link(name="mgmt0", addresses=(f"{base[10 + self.node_index[node]]}/{base.prefixlen}",), management=True)
+
+    def router_id(self, node: str) -> str:
+        return str(ipaddress.ip_network(MANAGEMENT_PREFIX)[10 + self.node_index[node]])
+
+    def pins(self, span: str) -> tuple[str, str]:
+        return self.circuit_pin if span == self.site.circuit.name else self.vpn_pin
+
+    def attached_vpcs(self) -> dict[str, VpcSpec]:
+        attached = {a.vpc for a in self.site.attachments.values() if a.vpc}
+        return {name: vpc for name, vpc in self.site.vpcs.items() if name in attached}
+
+    @property
+    def services_vpc(self) -> str:
+        """The VPC through which 100.64.0.0/10 is reached: the user's (seed 004 Step 6)."""
+        users = [n for n, v in self.attached_vpcs().items() if v.role == "user"]
+        return users[0] if users else next(iter(self.attached_vpcs()))
+
+    @property
+    def office_vpc(self) -> str:
+        offices = [n for n, v in self.attached_vpcs().items() if v.role == "office"]
+        return offices[0] if offices else next(iter(self.attached_vpcs()))
+
+    @property
+    def vpn_speaks_bgp(self) -> bool:
+        return any(t.tunnel.bgp is not None for t in self.tunnels)
+
+
+def gather(site: Site) -> Facts:
+    """Work the facts out."""
+    vbr = site.virtual_border_routers[site.circuit.virtual_border_router]
+    vpn_gateway = site.vpn_gateways[_connections(site)[0][1].vpn_gateway]
+    vpc_nodes = _vpc_nodes(site)
+    nodes = [GATEWAY, VBR, VPN_GATEWAY, TRANSIT_ROUTER, *vpc_nodes.values(), SERVICES, PC, OFFICE_HOST]
+    attached = {a.vpc for a in site.attachments.values() if a.vpc and a.route_table_propagation}
+    cloud = [v.cidr_block for n, v in site.vpcs.items() if n in attached]
+    cloud += [
+        v.ipv6_cidr_block for n, v in site.vpcs.items() if n in attached and v.ipv6_cidr_block and vbr.enable_ipv6
+    ]
+    return Facts(
+        site=site,
+        vbr=vbr,
+        vpn_vpc=vpn_gateway.vpc,
+        site_prefixes=(*site.data_center.prefixes, *(site.data_center.ipv6_prefixes if vbr.enable_ipv6 else ())),
+        cloud_prefixes=(*cloud, CLOUD_SERVICES_PREFIX),
+        tunnels=_tunnels(site),
+        bfd=_bfd(site, vbr),
+        circuit_pin=(f"{site.circuit.probe_local_ip}/32", f"{site.circuit.probe_remote_ip}/32"),
+        vpn_pin=(f"{site.vpn.probe_local_ip}/32", f"{site.vpn.probe_remote_ip}/32"),
+        node_index={name: index for index, name in enumerate(nodes)},
+        vpc_nodes=vpc_nodes,
+    )
+
+
+def transit_pair(index: int, mask: bool = True) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Addresses of both ends of the `index`th cloud-internal cable, IPv4 and IPv6."""
+    v4, v6 = TRANSIT_BASE + 4 * index, TRANSIT_BASE_V6 + 4 * index
+    suffix4, suffix6 = ("/30", "/126") if mask else ("", "")
+    return (f"{v4 + 1}{suffix4}", f"{v6 + 1}{suffix6}"), (f"{v4 + 2}{suffix4}", f"{v6 + 2}{suffix6}")
+
+
+def last_host(prefix: str, *, from_end: int = 1) -> str:
+    """The last usable address of a prefix, or one `from_end` before it."""
+    network = ipaddress.ip_network(prefix)
+    return str(network.broadcast_address - from_end)
+
+
+def bare(prefix: str) -> str:
+    """The address of a prefix or interface address."""
+    return prefix.partition("/")[0]
+
+
+def version(prefix: str) -> int:
+    """4 or 6."""
+    return ipaddress.ip_interface(prefix).version
+
+
+def probe_sizes(facts: Facts, mtu: int) -> tuple[tuple[str, int], ...]:
+    """(suffix of the target's name, packet size): small ones, and full-size ones where the site asks for them."""
+    small = (("", SMALL_PACKET),)
+    return (*small, (" large", mtu)) if facts.site.failover.probe.large else small
+
+
+def make_probe(  # noqa: PLR0913
+    facts: Facts, name: str, source: str, destination: str, *, link: str | None, tunnel: str | None, size: int
+) -> Probe:
+    """A probe with the site's timing."""
+    policy = facts.site.failover.probe
+    return Probe(
+        name=name,
+        source=bare(source),
+        destination=bare(destination),
+        link=link,
+        tunnel=tunnel,
+        interval_ms=policy.interval_ms,
+        lost_threshold=policy.lost_threshold,
+        recover_threshold=policy.recover_threshold,
+        packet_size=size,
+    )
+
+
+def _connections(site: Site) -> list[tuple[str, IpsecConnectionSpec]]:
+    """The VPN span's connections, the active one (weight 100) first."""
+    weights = {r.ipsec_connection: r.weight for r in site.destination_routes.values()}
+    names = sorted(site.vpn.ipsec_connections, key=lambda n: -weights.get(n, 100))
+    return [(name, site.ipsec_connections[name]) for name in names]
+
+
+def _tunnels(site: Site) -> tuple[TunnelFacts, ...]:
+    found: list[TunnelFacts] = []
+    for name, connection in _connections(site):
+        gateway = site.vpn_gateways[connection.vpn_gateway]
+        for tunnel in tunnels_of(connection):
+            index = len(found)
+            second = tunnel.index == 1 and gateway.disaster_recovery_internet_ip
+            cloud_inner, gateway_inner = _inner(tunnel, index)
+            found.append(
+                TunnelFacts(
+                    name=f"t{index + 1}",
+                    connection_name=name,
+                    connection=connection,
+                    tunnel=tunnel,
+                    index=index,
+                    cloud_public=gateway.disaster_recovery_internet_ip if second else gateway.internet_ip,
+                    gateway_public=site.customer_gateways[tunnel.customer_gateway].ip_address,
+                    cloud_inner=cloud_inner,
+                    gateway_inner=gateway_inner,
+                )
+            )
+    return tuple(found)
+
+
+def _inner(tunnel: Tunnel, index: int) -> tuple[str, str]:
+    """Inner addresses (cloud's, gateway's) of a tunnel."""
+    if tunnel.bgp is not None:
+        network = ipaddress.ip_network(tunnel.bgp.tunnel_cidr)
+        local = ipaddress.ip_address(tunnel.bgp.local_ip)
+        other = next(h for h in network.hosts() if h != local)
+        return f"{local}/{network.prefixlen}", f"{other}/{network.prefixlen}"
+    base = INNER_BASE + 4 * index
+    return f"{base + 1}/30", f"{base + 2}/30"
+
+
+def _bfd(site: Site, vbr: VirtualBorderRouterSpec) -> Bfd | None:
+    groups = {n for n, g in site.bgp_groups.items() if g.virtual_border_router == site.circuit.virtual_border_router}
+    peer = next((p for p in site.bgp_peers.values() if p.bgp_group in groups), None)
+    if peer is None or not peer.enable_bfd:
+        return None
+    return Bfd(
+        min_tx_interval_ms=vbr.min_tx_interval_ms,
+        min_rx_interval_ms=vbr.min_rx_interval_ms,
+        detect_multiplier=vbr.detect_multiplier,
+        hop_count=peer.bfd_hop_count or 1,
+    )
+
+
+def _vpc_nodes(site: Site) -> dict[str, str]:
+    """Canonical node names for the first VPC of each role; others carry their own name."""
+    nodes: dict[str, str] = {}
+    for name, vpc in site.vpcs.items():
+        canonical = f"{vpc.role or 'user'}-vpc"
+        nodes[name] = canonical if canonical not in nodes.values() else f"vpc-{name}"[:12]
+    return nodes
