@@ -309,8 +309,11 @@ def _exported(bgp: Bgp, peer: BgpPeer) -> str:
     own = [f"originated{digit}"] if _originated(bgp, None, peer.family, pinned=None) else []
     learned = "source = RTS_BGP"
     if peer.span:
-        own += [f"{kind}_{peer.span}{digit}" for kind, pinned in (("origin", False), ("pin", True))
-                if _originated(bgp, peer.span, peer.family, pinned=pinned)]
+        own += [
+            f"{kind}_{peer.span}{digit}"
+            for kind, pinned in (("origin", False), ("pin", True))
+            if _originated(bgp, peer.span, peer.family, pinned=pinned)
+        ]
         learned += f" && !{_from(session_name(p.name) for p in _span_peers(bgp, peer.span, peer.family))}"
     if peer.span or peer.export_filters:
         learned += f" && {_match(peer.export_filters)}"
