@@ -116,7 +116,9 @@ def pair() -> Iterator[Pair]:
         yield Pair(Node(a, run / "gw", gateway()), Node(b, run / "vbr", vbr()))
     finally:
         for namespace in (a, b):
-            for pid in subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True).stdout.split():
+            for pid in subprocess.run(
+                ["ip", "netns", "pids", namespace], capture_output=True, text=True
+            ).stdout.split():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
             subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
@@ -131,7 +133,7 @@ def gateway(quota: int | None = 3, bfd: Bfd | None = BFD) -> DeviceConfig:
         local_asn=65001,
         peer_asn=45104,
         link="c0",
-        span="circuit",
+        span="circuit-1",
         auth_key=KEY,
         bfd=bfd,
         import_filters=(
@@ -141,8 +143,8 @@ def gateway(quota: int | None = 3, bfd: Bfd | None = BFD) -> DeviceConfig:
         import_limit=quota,
     )
     originate = (
-        Originate(prefix="192.168.1.0/24", span="circuit"),
-        Originate(prefix="192.168.1.254/32", span="circuit", pinned=True),
+        Originate(prefix="192.168.1.0/24", span="circuit-1"),
+        Originate(prefix="192.168.1.254/32", span="circuit-1", pinned=True),
     )
     bgp = Bgp(router_id="1.1.1.1", asn=65001, peers=(peer,), originate=originate)
     return DeviceConfig(node="gw", role="gateway", site="s", bgp=bgp)
@@ -156,12 +158,12 @@ def vbr(networks: int = 2, bfd: Bfd | None = BFD) -> DeviceConfig:
         local_asn=45104,
         peer_asn=65001,
         link="c0",
-        span="circuit",
+        span="circuit-1",
         auth_key=KEY,
         bfd=bfd,
         import_filters=(PrefixFilter(prefix="192.168.0.0/16", max_length=32),),
     )
-    originate = tuple(Originate(prefix=f"172.16.{i}.0/24", span="circuit") for i in range(networks)) + (
+    originate = tuple(Originate(prefix=f"172.16.{i}.0/24", span="circuit-1") for i in range(networks)) + (
         Originate(prefix="10.255.0.1/32"),
         Originate(prefix="10.66.0.0/16"),
     )
@@ -198,7 +200,7 @@ def test_a_held_export_leaves_only_what_is_pinned_at_the_far_end(pair: Pair) -> 
     async def scenario() -> None:
         await pair.up()
         await eventually(lambda: _is(pair.vbr.kernel, {"192.168.1.0/24", "192.168.1.254"}))
-        switches = export_switches(pair.gateway.config, "circuit")
+        switches = export_switches(pair.gateway.config, "circuit-1")
         assert await pair.gateway.driver.set_held(dict.fromkeys(switches, True))
         assert await pair.gateway.driver.set_held(dict.fromkeys(switches, True)) == []
         await eventually(lambda: _is(pair.vbr.kernel, {"192.168.1.254"}), 1.0)
@@ -218,7 +220,7 @@ def test_a_held_import_takes_the_routes_but_not_the_probe_address(pair: Pair) ->
     async def scenario() -> None:
         await pair.up()
         await eventually(lambda: _is(pair.gateway.kernel, {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"}))
-        await pair.gateway.driver.set_held(dict.fromkeys(import_switches(pair.gateway.config, "circuit"), True))
+        await pair.gateway.driver.set_held(dict.fromkeys(import_switches(pair.gateway.config, "circuit-1"), True))
         await eventually(lambda: _is(pair.gateway.kernel, {"10.255.0.1"}), 1.0)
         assert (await pair.gateway.session()).import_held
         await pair.down()
@@ -255,7 +257,7 @@ def test_a_killed_bird_loses_its_kernel_routes_at_once_and_comes_back_held(pair:
     async def scenario() -> None:
         await pair.up()
         await eventually(lambda: _is(pair.gateway.kernel, {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"}))
-        switches = export_switches(pair.gateway.config, "circuit")
+        switches = export_switches(pair.gateway.config, "circuit-1")
         await pair.gateway.driver.set_held(dict.fromkeys(switches, True))
         await eventually(lambda: _is(pair.vbr.kernel, {"192.168.1.254"}), 1.0)
         pid = pair.gateway.driver.pid

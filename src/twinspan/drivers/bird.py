@@ -25,7 +25,7 @@ from twinspan.drivers.daemon import (
 from twinspan.drivers.log_tail import LogTail
 from twinspan.model.device_config import BgpPeer, DeviceConfig
 from twinspan.model.device_report import BfdStatus, BgpStatus, DaemonStatus, Event
-from twinspan.wire.bird import admitted, export_switches, import_switches, render_bird, session_name, table_name
+from twinspan.wire.bird import admitted, export_switches, import_switches, render_bird, session_name, symbol, table_name
 from twinspan.wire.bird_text import (
     LogReader,
     ProtocolState,
@@ -194,7 +194,7 @@ class BirdDriver:
         """BIRD answers "disabled" (0009) or "enabled" (0011) only where that is news."""
         changed = []
         for name, held in self._held.items():
-            reply = await self._control.ask(f"{'disable' if held else 'enable'} {name}")
+            reply = await self._control.ask(f"{'disable' if held else 'enable'} {symbol(name)}")
             changed += [line for line in reply.lines if line.endswith((": disabled", ": enabled"))]
         return changed
 
@@ -203,11 +203,8 @@ class BirdDriver:
         state = protocols.get(session_name(peer.name), _UNKNOWN)
         if peer.import_limit is None or not state.over_limit or state.bgp_state != "Established":
             return 0
-        return parse_route_count(
-            await self._control.ask(
-                f"show route filtered table {table_name(peer)} protocol {state.name} where {admitted(peer)} count"
-            )
-        )
+        of = f"table {symbol(table_name(peer))} protocol {state.name}"
+        return parse_route_count(await self._control.ask(f"show route filtered {of} where {admitted(peer)} count"))
 
     async def _admit_blocked(self) -> list[str]:
         """BIRD's blocking import limit does not open again when routes go; asking for a refresh opens it."""

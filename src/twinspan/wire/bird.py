@@ -20,6 +20,7 @@ for nobody watches BFD then and its routes would point into a hole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
 
@@ -37,6 +38,16 @@ _DEBUG = "debug { states, events };"
 """Makes BIRD log every change of a session; only here, for the kernel protocol would log each of its scans."""
 
 
+def symbol(name: str) -> str:
+    """`name` as BIRD's grammar and commands want it: in apostrophes if it is more than letters, digits, underscore."""
+    return name if re.fullmatch(r"\w+", name, re.ASCII) else f"'{name}'"
+
+
+def _safe(span: str) -> str:
+    """A span's name with what BIRD allows in no symbol at all replaced by its code."""
+    return re.sub(r"[^A-Za-z0-9_.:-]", lambda m: f":{ord(m[0]):x}:", span)
+
+
 def session_name(peer: str) -> str:
     """BIRD's name of the BGP session with `peer`."""
     return f"peer_{peer}"
@@ -49,7 +60,7 @@ def peer_name(protocol: str) -> str | None:
 
 def import_switches(config: DeviceConfig, span: str) -> list[str]:
     """Protocols to disable while the import of `span` is held; pinned prefixes keep coming in."""
-    return [f"in_{span}{_digit(family)}" for family in _families(config.bgp, span)]
+    return [f"in_{_safe(span)}{_digit(family)}" for family in _families(config.bgp, span)]
 
 
 def export_switches(config: DeviceConfig, span: str) -> list[str]:
@@ -57,8 +68,8 @@ def export_switches(config: DeviceConfig, span: str) -> list[str]:
     names = []
     for family in _families(config.bgp, span):
         if _originated(config.bgp, span, family, pinned=False):
-            names.append(f"origin_{span}{_digit(family)}")
-        names.append(f"out_{span}{_digit(family)}")
+            names.append(f"origin_{_safe(span)}{_digit(family)}")
+        names.append(f"out_{_safe(span)}{_digit(family)}")
     return names
 
 
@@ -141,7 +152,7 @@ def _static(name: str, family: Family, table: str, originate: list[Originate]) -
     if not originate:
         return []
     routes = [f"  route {o.prefix} unreachable {{ bgp_local_pref = {o.local_pref}; }};" for o in originate]
-    return [f"protocol static {name} {{", f"  {family} {{ table {table}; }};", *routes, "}"]
+    return [f"protocol static {symbol(name)} {{", f"  {family} {{ table {symbol(table)}; }};", *routes, "}"]
 
 
 def _next_hop_routes(config: DeviceConfig, devices: Mapping[str, str], bgp: Bgp, family: Family) -> list[str]:
@@ -174,8 +185,8 @@ def _via(hop: NextHop, devices: Mapping[str, str]) -> str | None:
 
 
 def _span(bgp: Bgp, span: str, family: Family) -> list[str]:
-    digit, peers = _digit(family), _span_peers(bgp, span, family)
-    table, mine = f"t_{span}{digit}", _from(session_name(p.name) for p in peers)
+    digit, peers, name = _digit(family), _span_peers(bgp, span, family), _safe(span)
+    table, mine = f"t_{name}{digit}", _from(session_name(p.name) for p in peers)
     imports = [f for p in peers for f in p.import_filters]
     exports = [f for p in peers for f in p.export_filters]
     pinned_in, pinned_out = [f for f in imports if f.pinned], [f for f in exports if f.pinned]
@@ -185,24 +196,24 @@ def _span(bgp: Bgp, span: str, family: Family) -> list[str]:
     if _originated(bgp, None, family, pinned=None):
         outward = f"{_from([f'originated{digit}'])} || {outward}"
     lines = [
-        f"{family} table {table};",
-        *_static(f"origin_{span}{digit}", family, table, _originated(bgp, span, family, pinned=False)),
-        *_static(f"pin_{span}{digit}", family, table, _originated(bgp, span, family, pinned=True)),
-        *_pipe(f"in_{span}{digit}", table, "import", f"{learned}{_but_not(pinned_in)}", digit),
-        *_pipe(f"out_{span}{digit}", table, "export", outward, digit),
+        f"{family} table {symbol(table)};",
+        *_static(f"origin_{name}{digit}", family, table, _originated(bgp, span, family, pinned=False)),
+        *_static(f"pin_{name}{digit}", family, table, _originated(bgp, span, family, pinned=True)),
+        *_pipe(f"in_{name}{digit}", table, "import", f"{learned}{_but_not(pinned_in)}", digit),
+        *_pipe(f"out_{name}{digit}", table, "export", outward, digit),
     ]
     if pinned_in:
-        lines += _pipe(f"inpin_{span}{digit}", table, "import", f"{learned} && {_match(pinned_in)}", digit)
+        lines += _pipe(f"inpin_{name}{digit}", table, "import", f"{learned} && {_match(pinned_in)}", digit)
     if pinned_out:
-        lines += _pipe(f"outpin_{span}{digit}", table, "export", f"{foreign} && {_match(pinned_out)}", digit)
+        lines += _pipe(f"outpin_{name}{digit}", table, "export", f"{foreign} && {_match(pinned_out)}", digit)
     return lines
 
 
 def _pipe(name: str, table: str, way: str, condition: str, digit: str) -> list[str]:
     other = "export" if way == "import" else "import"
     return [
-        f"protocol pipe {name} {{",
-        f"  table master{digit}; peer table {table};",
+        f"protocol pipe {symbol(name)} {{",
+        f"  table master{digit}; peer table {symbol(table)};",
         f"  {way} where {condition};",
         f"  {other} none;",
         "}",
@@ -225,7 +236,7 @@ def admitted(peer: BgpPeer) -> str:
 
 def table_name(peer: BgpPeer) -> str:
     """The routing table in which the routes of `peer` arrive."""
-    return f"t_{peer.span}{_digit(peer.family)}" if peer.span else f"master{_digit(peer.family)}"
+    return f"t_{_safe(peer.span)}{_digit(peer.family)}" if peer.span else f"master{_digit(peer.family)}"
 
 
 def _match(filters: Iterable[PrefixFilter]) -> str:
@@ -290,7 +301,7 @@ def _channel(bgp: Bgp, peer: BgpPeer) -> list[str]:
     lines = []
     if peer.span:
         # A peer that is not on a connected link is reached by routes of the master table.
-        lines.append(f"table {table_name(peer)}; igp table master{digit};")
+        lines.append(f"table {symbol(table_name(peer))}; igp table master{digit};")
     # An internal session carries LOCAL_PREF itself (RFC 4271 5.1.5); only a chosen value replaces what came.
     set_pref = "" if internal and peer.local_pref == _DEFAULT_LOCAL_PREF else f"bgp_local_pref = {peer.local_pref}; "
     lines.append(f"import filter {{ if {admitted(peer)} then {{ {set_pref}accept; }} reject; }};")
@@ -310,7 +321,7 @@ def _exported(bgp: Bgp, peer: BgpPeer) -> str:
     learned = "source = RTS_BGP"
     if peer.span:
         own += [
-            f"{kind}_{peer.span}{digit}"
+            f"{kind}_{_safe(peer.span)}{digit}"
             for kind, pinned in (("origin", False), ("pin", True))
             if _originated(bgp, peer.span, peer.family, pinned=pinned)
         ]
