@@ -1,0 +1,82 @@
+"""From a site file on disk to a `Deployment`: read, check, read its keys or make them, compile.
+
+In: the path of a site file. Out: a `Deployment`, or `Rejected` with every finding. Next: `engine.compile`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from twinspan.cli.site_file import CheckResult, findings_text, read
+from twinspan.engine.compile import compile_site
+from twinspan.engine.compile.keys import Keys, keys_from, wanted_keys
+from twinspan.model.deployment import Deployment
+from twinspan.model.errors import Rejected
+from twinspan.model.secret import Secret
+from twinspan.model.secret_source import SecretSource
+from twinspan.model.site import Site
+
+KEY_BYTES = 24
+"""192 bits for a key that nobody chose; written in the alphabet every gateway takes."""
+
+
+class SiteRefused(Rejected):
+    """The site file has errors; `text` is what to print."""
+
+    def __init__(self, result: CheckResult) -> None:
+        self.text = findings_text(result)
+        super().__init__(f"{result.file_name} is not admitted", remedy="correct the errors above")
+
+
+def load_site(path: Path) -> Site:
+    """The complete, admitted site. Findings go to standard error; errors among them raise `SiteRefused`."""
+    result = read(path)
+    if result.site is None:
+        refused = SiteRefused(result)
+        click.echo(refused.text, err=True)
+        raise refused
+    if any(f.severity == "warning" for f in result.findings):
+        click.echo(findings_text(result), err=True)
+    return result.site
+
+
+def load_deployment(path: Path) -> Deployment:
+    """The compiled site with its real keys; those nobody gave are made now."""
+    site = load_site(path)
+    return compile_site(site, _keys(site, path))
+
+
+def plan_deployment(site: Site) -> Deployment:
+    """The compiled site with placeholders for keys: for looking, not for running."""
+    return compile_site(site, keys_from(dict.fromkeys(wanted_keys(site), Secret("placeholder"))))
+
+
+def _keys(site: Site, path: Path) -> Keys:
+    return keys_from({name: _read_key(name, source, path) for name, source in wanted_keys(site).items()})
+
+
+def _read_key(name: str, source: SecretSource | None, site_file: Path) -> Secret:
+    if source is None:
+        return Secret(secrets.token_urlsafe(KEY_BYTES))
+    if source.value is not None:
+        return source.value
+    if source.env:
+        if source.env not in os.environ:
+            raise Rejected(f"key {name}: environment variable {source.env} is not set", remedy="set it, or leave the key out")
+        return _checked(name, os.environ[source.env])
+    place = site_file.parent / source.file
+    try:
+        text = place.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Rejected(f"key {name}: cannot read {place}", remedy="give a readable file whose first line is the key") from error
+    return _checked(name, text.partition("\n")[0].strip())
+
+
+def _checked(name: str, text: str) -> Secret:
+    if not text or len(text) > 100 or any(c.isspace() or not c.isprintable() for c in text):
+        raise Rejected(f"key {name}: must be 1 to 100 printable characters without spaces", remedy="choose another key")
+    return Secret(text)

@@ -1,0 +1,83 @@
+"""Which routes are wanted in which view of the world."""
+
+from __future__ import annotations
+
+from twinspan.engine.reconcile import STANDBY_METRIC, View, wanted
+from twinspan.model.device_config import (
+    DeviceConfig,
+    Failover,
+    FailoverSpan,
+    IpsecTunnel,
+    NextHop,
+    RouteTable,
+    StaticRoute,
+)
+from twinspan.model.kernel import KernelLink, KernelRoute
+from twinspan.model.secret import Secret
+
+TWO = (NextHop(tunnel="t1", track="one"), NextHop(tunnel="t2", track="two"))
+DEVICES = {"t1": "ipsec0", "t2": "ipsec1"}
+
+
+def tunnel(name: str) -> IpsecTunnel:
+    return IpsecTunnel(
+        name=name, local_address="198.18.0.1", remote_address="198.18.0.2", local_id="a", remote_id="b", psk=Secret("k")
+    )
+
+
+CONFIG = DeviceConfig(
+    node="gateway",
+    role="gateway",
+    site="s",
+    tables=(RouteTable(name="override", table_id=8401), RouteTable(name="pin", table_id=8411, guarded=True)),
+    routes=(StaticRoute(prefix="172.16.0.0/12", role="standby", next_hops=TWO),),
+    tunnels=(tunnel("t1"), tunnel("t2")),
+    failover=Failover(
+        spans=(
+            FailoverSpan(name="circuit", role="active", next_hops=(NextHop(link="circuit", via="10.0.0.1"),)),
+            FailoverSpan(name="vpn", role="standby", next_hops=TWO),
+        ),
+        prefixes=("172.16.0.0/12",),
+    ),
+)
+LINKS = {n: KernelLink(name=n, admin_up=True, carrier=True, mtu=1400) for n in ("ipsec0", "ipsec1")}
+
+
+def main_routes(view: View) -> dict[str, str | None]:
+    return {r.prefix: r.device for r in wanted(CONFIG, view, LINKS).routes if r.metric == STANDBY_METRIC}
+
+
+def test_the_first_usable_tunnel_is_taken():
+    view = View(devices=DEVICES, probes_up={"one": True, "two": True})
+    assert main_routes(view) == {"172.16.0.0/12": "ipsec0"}
+
+
+def test_a_dead_tunnel_hands_over_to_the_second():
+    view = View(devices=DEVICES, probes_up={"one": False, "two": True})
+    assert main_routes(view) == {"172.16.0.0/12": "ipsec1"}
+
+
+def test_with_both_tunnels_dead_the_route_stays_where_it_was():
+    installed = KernelRoute(prefix="172.16.0.0/12", metric=STANDBY_METRIC, device="ipsec1")
+    view = View(devices=DEVICES, probes_up={"one": False, "two": False}, installed={installed.key(): installed})
+    assert main_routes(view) == {"172.16.0.0/12": "ipsec1"}
+
+
+def test_a_tunnel_without_its_device_has_no_route():
+    assert main_routes(View(devices={})) == {}
+
+
+def test_a_guarded_table_ends_unreachable():
+    guards = [r for r in wanted(CONFIG, View(devices=DEVICES), LINKS).routes if r.table_id == 8411]
+    assert {(r.prefix, r.device) for r in guards} == {("0.0.0.0/0", None), ("::/0", None)}
+
+
+def test_an_override_stands_in_its_own_table_and_uses_a_living_tunnel():
+    view = View(devices=DEVICES, probes_up={"one": False, "two": True}, override_onto="vpn")
+    overrides = [r for r in wanted(CONFIG, view, LINKS).routes if r.table_id == 8401]
+    assert [(r.prefix, r.device) for r in overrides] == [("172.16.0.0/12", "ipsec1")]
+
+
+def test_without_a_living_path_there_is_no_override():
+    view = View(devices=DEVICES, probes_up={"one": False, "two": False}, override_onto="vpn")
+    assert [r for r in wanted(CONFIG, view, LINKS).routes if r.table_id == 8401] == []
