@@ -15,6 +15,8 @@ import click
 import msgspec
 
 from twinspan.cli import lab_screen
+from twinspan.cli.lab_break import LAB_OPTION, break_, mend
+from twinspan.cli.site import load_deployment
 from twinspan.lab import down as lab_down
 from twinspan.lab import up as lab_up
 from twinspan.lab.lab import only_lab, open_lab
@@ -23,8 +25,6 @@ from twinspan.lab.process import MARK_VARIABLE
 from twinspan.lab.requirements import require_root
 from twinspan.lab.state import lab_names
 from twinspan.lab.status import list_labs, look
-
-LAB_OPTION = click.option("--name", "-n", metavar="NAME", help="Which lab; not needed while there is only one.")
 
 
 @click.group()
@@ -72,8 +72,6 @@ def up(site: Path, name: str | None, deadline: float, keep: bool) -> int:
       twinspan lab up site.yaml
       twinspan lab up site.yaml --name second     (several labs may stand side by side)
     """
-    from twinspan.cli.site import load_deployment
-
     require_root()
     deployment = load_deployment(site)
     options = lab_up.UpOptions(site_file=str(site.resolve()), deadline_s=deadline, keep=keep)
@@ -188,3 +186,7 @@ def keep(name: str | None) -> int:
     else:
         click.echo(f"The keeper of lab {chosen.name} is alive; nothing to do.")
     return 0
+
+
+lab.add_command(break_)
+lab.add_command(mend)

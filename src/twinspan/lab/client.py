@@ -41,6 +41,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
     before_ns: int = 0
     after_ns: int = 0
+    now_ns: int = 0
+    now_ns: int = 0
     report: DeviceReport | None = None
     events: tuple[Event, ...] = ()
 
@@ -83,6 +85,14 @@ class AgentClient:
     def events(self, since_ns: int) -> tuple[Event, ...]:
         """What happened on the node at or after this wall-clock time, oldest first."""
         return self.request({"op": "events", "since_ns": since_ns}).events
+
+    def clock(self) -> int:
+        """The node's wall clock in ns."""
+        return self.request({"op": "clock"}).now_ns
+
+    def clock(self) -> int:
+        """The node's wall clock in ns."""
+        return self.request({"op": "clock"}).now_ns
 
     def shut_port(self, link: str, expires_s: float) -> tuple[int, int]:
         """Orders a data link down for so long; the node's wall clock in ns just before and after it was done."""

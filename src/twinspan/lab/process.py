@@ -84,7 +84,7 @@ def _matching(test: Callable[[int], bool]) -> Iterator[ProcessId]:
                 yield found
 
 
-def send(process: ProcessId, number: signal.Signals) -> bool:
+def send(process: ProcessId, number: int) -> bool:
     """Signals exactly this process. The pidfd closes the gap in which the pid could change hands."""
     try:
         handle = os.pidfd_open(process.pid)
@@ -130,3 +130,11 @@ def end(processes: Iterable[ProcessId], *, grace_s: float) -> tuple[ProcessId, .
     for process in left:
         send(process, signal.SIGKILL)
     return wait_gone(left, 2.0)
+
+
+def end_session(leader: ProcessId) -> None:
+    """Kills a session's leader together with its children (a shell and the `sleep` it waits for)."""
+    with contextlib.suppress(OSError):
+        if alive(leader):
+            os.killpg(leader.pid, signal.SIGKILL)
+    wait_gone((leader,), 1.0)

@@ -23,7 +23,7 @@ from twinspan.model.deployment import Deployment
 from twinspan.model.errors import Rejected, Retryable, Unavailable
 from twinspan.model.secret import decode_hook
 
-RUN_DIR = Path(os.environ.get("TWINSPAN_RUN_DIR", "/run/twinspan"))
+RUN_DIR = Path(os.environ.get("TWINSPAN_LAB_DIR", "/run/twinspan"))
 """Read once. The variable lets tests keep labs of their own."""
 NAME_RULE = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 """24 characters: with the longest node name a socket's path then stays below the kernel's 108."""
@@ -31,11 +31,28 @@ NAME_RULE = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 Phase = Literal["building", "starting", "converging", "up", "ending"]
 
 
+class FaultOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a fault shall be; each fault reads only what concerns it."""
+
+    expires_s: float = 60.0
+    """It heals by itself after so many seconds, whoever is still alive then."""
+    direction: Literal["to-cloud", "to-site"] = "to-cloud"
+    """`one-way`: the direction whose packets are lost."""
+    node: str = "gateway"
+    """`daemon-kill`, `agent-kill`: where."""
+    daemon: Literal["bird", "charon", "dnsmasq"] = "bird"
+    """`daemon-kill`: which."""
+    times: int = 5
+    """`flap`: how often the cable goes off."""
+    period_s: float = 2.0
+    """`flap`: from one off to the next."""
+
+
 class ActiveFault(msgspec.Struct, frozen=True, kw_only=True):
     """A fault that was injected. It stays listed until it is mended or its time is over."""
 
     name: str
-    options: dict[str, str] = {}
+    options: FaultOptions
     injected_ns: int
     expires_ns: int
     healers: tuple[ProcessId, ...] = ()
