@@ -1,0 +1,272 @@
+"""StrongswanDriver against real charons: a gateway and a VPN gateway, in two network namespaces joined by one cable."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from twinspan.drivers.daemon import DaemonFailed
+from twinspan.drivers.strongswan import StrongswanDriver
+from twinspan.model.device_config import DeviceConfig, IpsecTunnel
+from twinspan.model.device_report import Event
+from twinspan.model.secret import Secret
+
+pytestmark = pytest.mark.topology
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """The process's main thread, and what it starts, in the namespace."""
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
+    there = os.open(f"/var/run/netns/{namespace}", os.O_RDONLY)
+    try:
+        assert _libc.setns(there, 0) == 0
+        yield
+    finally:
+        assert _libc.setns(before, 0) == 0
+        os.close(before)
+        os.close(there)
+
+
+def ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+async def eventually(what: Callable[[], Awaitable[bool]], deadline_s: float = 10.0) -> None:
+    end = time.monotonic() + deadline_s
+    while not await what():
+        assert time.monotonic() < end, f"not within {deadline_s} s"
+        await asyncio.sleep(0.03)
+
+
+class Node:
+    """One namespace with a StrongswanDriver; it gives the devices their addresses as the agent would."""
+
+    def __init__(self, namespace: str, run_dir: Path, side: int) -> None:
+        self.namespace, self.run_dir, self.side = namespace, run_dir, side
+        self.events: list[Event] = []
+        self.driver = self.new_driver()
+        self.config = DeviceConfig(node="n", role="gateway", site="s")
+
+    def new_driver(self) -> StrongswanDriver:
+        return StrongswanDriver(self.run_dir, self.events.append, "n")
+
+    async def ensure(self, *tunnels: IpsecTunnel) -> list[str]:
+        if tunnels:
+            self.config = DeviceConfig(node="n", role="gateway", site="s", tunnels=tunnels)
+        with inside(self.namespace):
+            done = await self.driver.ensure(self.config)
+        devices = self.driver.devices()
+        for tunnel in self.config.tunnels:
+            device = devices[tunnel.name]
+            if tunnel.inner_addresses[0] not in ip("-n", self.namespace, "addr", "show", "dev", device):
+                ip("-n", self.namespace, "addr", "add", tunnel.inner_addresses[0], "dev", device)
+                ip("-n", self.namespace, "link", "set", device, "up")
+        return done
+
+    async def up(self) -> bool:
+        states = await self.driver.observe(self.config)
+        return all((s.ike_state, s.child_state) == ("ESTABLISHED", "INSTALLED") for s in states)
+
+    async def ping(self, address: str) -> bool:
+        done = await asyncio.create_subprocess_exec(
+            "ip", "netns", "exec", self.namespace, "ping", "-c1", "-W1", address, stdout=subprocess.DEVNULL
+        )
+        return await done.wait() == 0
+
+    def saw(self, what: str) -> list[str]:
+        return [e.detail for e in self.events if e.what == what]
+
+
+class Pair:
+    def __init__(self, gateway: Node, vpn: Node) -> None:
+        self.gateway, self.vpn = gateway, vpn
+
+    async def up(self, *tunnels: tuple[IpsecTunnel, IpsecTunnel]) -> None:
+        await self.vpn.ensure(*(b for _, b in tunnels))
+        await self.gateway.ensure(*(a for a, _ in tunnels))
+        await eventually(self.gateway.up)
+        await eventually(self.vpn.up)
+
+    async def down(self) -> None:
+        for node in (self.gateway, self.vpn):
+            await node.driver.stop()
+            assert node.driver.devices() == {}
+            assert "ipsec" not in ip("-n", node.namespace, "link")
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    names = [f"tst-{os.getpid()}-{x}" for x in "gv"]
+    run = Path(tempfile.mkdtemp(prefix="tst-", dir="/tmp"))
+    try:
+        for namespace in names:
+            ip("netns", "add", namespace)
+            ip("-n", namespace, "link", "set", "lo", "up")
+        ip("-n", names[0], "link", "add", "wan0", "type", "veth", "peer", "name", "wan0", "netns", names[1])
+        for side, namespace in enumerate(names):
+            ip("-n", namespace, "addr", "add", f"198.18.0.{side + 1}/24", "dev", "wan0")
+            ip("-n", namespace, "link", "set", "wan0", "up")
+        yield Pair(Node(names[0], run / "gw", 0), Node(names[1], run / "vpn", 1))
+    finally:
+        for namespace in names:
+            for pid in subprocess.run(
+                ["ip", "netns", "pids", namespace], capture_output=True, text=True
+            ).stdout.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def both(number: int = 1, **fields: object) -> tuple[IpsecTunnel, IpsecTunnel]:
+    """The two ends of tunnel `number`; the second and later ones on ports of their own."""
+    gateway = IpsecTunnel(
+        name=f"t{number}",
+        local_address="198.18.0.1",
+        remote_address="198.18.0.2",
+        local_id="198.18.0.1",
+        remote_id="198.18.0.2",
+        psk=Secret(f"Cloud-PSK-{number}"),
+        inner_addresses=(f"169.254.{number}.1/30",),
+        initiate=True,
+    )
+    if number > 1:
+        gateway = msgspec.structs.replace(gateway, ike_port=500 + number, nat_t_port=4500 + number)
+    gateway = msgspec.structs.replace(gateway, **fields)
+    vpn = msgspec.structs.replace(
+        gateway,
+        local_address=gateway.remote_address,
+        remote_address=gateway.local_address,
+        local_id=gateway.remote_id,
+        remote_id=gateway.local_id,
+        inner_addresses=(f"169.254.{number}.2/30",),
+        initiate=False,
+    )
+    return gateway, vpn
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ike_version": "ikev2"},
+        {"ike_version": "ikev1", "ike_proposal": "aes128-sha1-modp1024", "esp_proposal": "aes128-sha1-modp1024"},
+        {"ike_version": "ikev1", "ike_mode": "aggressive", "local_id": "gw.example", "remote_id": "vpn.example"},
+    ],
+    ids=["ikev2", "ikev1 main", "ikev1 aggressive with names"],
+)
+def test_a_tunnel_comes_up_and_carries_data(pair: Pair, fields: dict[str, object]) -> None:
+    async def scenario() -> None:
+        await pair.up(both(**fields))
+        assert await pair.gateway.ping("169.254.1.2")
+        (status,) = await pair.gateway.driver.observe(pair.gateway.config)
+        assert (status.device, status.bytes_in > 0, status.bytes_out > 0) == ("ipsec0", True, True)
+        assert await pair.gateway.ensure() == []
+        assert pair.gateway.saw("IKE up") == ["t1"]
+        assert pair.gateway.saw("CHILD up") == ["t1"]
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+def test_two_tunnels_between_the_same_addresses_each_carry_their_own_data(pair: Pair) -> None:
+    async def scenario() -> None:
+        await pair.up(both(1), both(2))
+        assert set(pair.gateway.driver.devices().values()) == {"ipsec0", "ipsec1"}
+        for number in (1, 2):
+            assert await pair.gateway.ping(f"169.254.{number}.2")
+        first, second = await pair.vpn.driver.observe(pair.vpn.config)
+        assert first.bytes_in == second.bytes_in == 84
+        # The rest of the namespace's traffic is untouched by charon's routes.
+        assert "dev wan0" in ip("-n", pair.gateway.namespace, "route", "get", "198.18.0.2")
+        assert await pair.gateway.ensure(both(2)[0]) == ["charon of tunnel t1 ended"]
+        assert await pair.gateway.ping("169.254.2.2")
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("end", ["gateway", "vpn"])
+def test_a_killed_charon_is_noticed_and_the_tunnel_comes_back(pair: Pair, end: str) -> None:
+    async def scenario() -> None:
+        await pair.up(both())
+        node = pair.gateway if end == "gateway" else pair.vpn
+        pid = node.driver.daemons()[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: _true(lambda: node.saw("charon died") == ["t1"]), 1.0)
+        assert node.driver.devices() == {}
+        assert (await node.driver.observe(node.config))[0].ike_state == "down"
+        assert await node.ensure() == ["charon of tunnel t1 restarted", "tunnel t1 loaded"]
+        await eventually(lambda: pair.gateway.ping("169.254.1.2"))
+        assert node.driver.daemons()[0].restarts == 1
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+async def _true(look: Callable[[], bool]) -> bool:
+    return look()
+
+
+def test_the_next_agent_adopts_the_running_charon_and_hears_of_its_events(pair: Pair) -> None:
+    async def scenario() -> None:
+        await pair.up(both())
+        pid = pair.gateway.driver.daemons()[0].pid
+        await pair.gateway.driver.close()
+        pair.gateway.driver = pair.gateway.new_driver()
+        pair.gateway.events.clear()
+        assert await pair.gateway.ensure() == []
+        assert pair.gateway.driver.daemons()[0].pid == pid
+        assert await pair.gateway.ping("169.254.1.2")
+        await pair.gateway.driver.terminate("t1")
+        await eventually(lambda: _true(lambda: pair.gateway.saw("IKE down") == ["t1"]), 1.0)
+        await pair.gateway.driver.initiate("t1")
+        assert await pair.gateway.up()
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+def test_a_wrong_key_names_the_reason_without_the_key_and_a_new_key_brings_the_tunnel_up(pair: Pair) -> None:
+    async def scenario() -> None:
+        (gateway, vpn), (wrong, _) = both(), both(psk=Secret("Wrong-PSK"))
+        await pair.vpn.ensure(vpn)
+        await pair.gateway.ensure(wrong)
+        with pytest.raises(DaemonFailed, match="charon refused 'initiate'") as failed:
+            await pair.gateway.driver.initiate("t1")
+        assert "Wrong-PSK" not in str(failed.value)
+        assert await pair.gateway.ensure(gateway) == ["tunnel t1 loaded"]
+        await eventually(pair.gateway.up)
+        for path in pair.gateway.run_dir.rglob("*"):
+            assert not path.is_file() or "Cloud-PSK" not in path.read_text(errors="replace")
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+def test_a_silent_path_takes_the_tunnel_down_and_its_return_brings_it_back(pair: Pair) -> None:
+    async def scenario() -> None:
+        await pair.up(both())
+        ip("-n", pair.vpn.namespace, "link", "set", "wan0", "down")
+        cut = time.monotonic()
+        await eventually(lambda: _true(lambda: bool(pair.gateway.saw("IKE down"))), 6.0)
+        assert time.monotonic() - cut < 4.0
+        ip("-n", pair.vpn.namespace, "link", "set", "wan0", "up")
+        await eventually(lambda: pair.gateway.ping("169.254.1.2"), 6.0)
+        await pair.down()
+
+    asyncio.run(scenario())
