@@ -34,8 +34,12 @@ _START_S = 5.0
 _LOG_LIMIT_BYTES = 1_000_000
 _INITIATE_PERIOD_S = 3.0
 """charon repeats by itself what nobody answers, but not what was refused: asked again this often."""
-_PRIVATE_RUN = 'mount --bind "$1" /run && exec "$0"'
-"""charon's pid file, /run/charon.pid, is compiled in; a mount namespace gives each its own."""
+_PRIVATE_RUN = (
+    'case "$2" in /run/*) mkdir -p "$1/${2#/run/}" && mount --bind "$2" "$1/${2#/run/}";; esac '
+    '&& mount --rbind "$1" /run && exec "$0"'
+)
+"""charon's pid file, /run/charon.pid, is compiled in; a mount namespace gives each its own. If our own directory lies
+below /run as well, it is bound into the private one, or charon could not see its own files."""
 
 
 class Charon:
@@ -115,7 +119,7 @@ class Charon:
         for stale in (socket, log, self._dir / "run/charon.pid", self._dir / "loaded"):
             stale.unlink(missing_ok=True)
         write_private(self._dir / "strongswan.conf", conf)
-        shell = ["sh", "-c", _PRIVATE_RUN, str(CHARON.executable), str(self._dir / "run")]
+        shell = ["sh", "-c", _PRIVATE_RUN, str(CHARON.executable), str(self._dir / "run"), str(self._dir)]
         self._listening = False
         self._daemon.start(["unshare", "--mount", *shell], {"STRONGSWAN_CONF": str(self._dir / "strongswan.conf")})
         await self._daemon.wait_ready(lambda: socket.exists() and self.device is not None, _START_S, log)

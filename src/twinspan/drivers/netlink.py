@@ -73,16 +73,17 @@ class NetlinkDriver:
 
     async def apply(self, steps: Iterable[Step]) -> None:
         """Carry the steps out in order; every one is tried, and the first refusals are reported together."""
-        lines = []
+        batch: list[str] = []
         for step in steps:
             if step.verb == "forwarding":
-                for path in _FORWARDING:
-                    if path.exists():
-                        path.write_text(f"{step.value}\n")
+                _set_forwarding(step.value or "0")
+            elif step.rule is not None and step.rule.family == "ipv6":
+                # A rule without a source has no family of its own, and a batch has one family for all its lines.
+                await _ip_batch([_line(step)], "-6")
             else:
-                lines.append(_line(step))
-        if lines:
-            await _ip_batch(lines)
+                batch.append(_line(step))
+        if batch:
+            await _ip_batch(batch)
 
     async def flush_bird_routes(self) -> None:
         """Remove what a dead BIRD left behind, so that traffic falls to the standby."""
@@ -125,13 +126,18 @@ class NetlinkMonitor:
                 self._on_event(event)
 
 
+def _set_forwarding(value: str) -> None:
+    for path in _FORWARDING:
+        if path.exists():
+            path.write_text(f"{value}\n")
+
+
 def _line(step: Step) -> str:
     if step.rule is not None:
-        family = "-6" if step.rule.family == "ipv6" else "-4"
         verb = "add" if step.verb == "rule_add" else "del"
         source = step.rule.source or "all"
         return (
-            f"{family} rule {verb} priority {step.rule.priority} from {source}"
+            f"rule {verb} priority {step.rule.priority} from {source}"
             f" lookup {step.rule.table_id} protocol {ROUTE_PROTOCOL}"
         )
     if step.route is not None:
@@ -146,11 +152,10 @@ def _line(step: Step) -> str:
 
 
 def _route_line(verb: str, route: KernelRoute) -> str:
-    family = "-6" if ":" in route.prefix else "-4"
     kind = "" if route.device else "unreachable "
     way = (f" via {route.via}" if route.via else "") + (f" dev {route.device}" if route.device else "")
     metric = f" metric {route.metric}" if route.metric else ""
-    return f"{family} route {verb} {kind}{route.prefix}{way} table {route.table_id} proto {ROUTE_PROTOCOL}{metric}"
+    return f"route {verb} {kind}{route.prefix}{way} table {route.table_id} proto {ROUTE_PROTOCOL}{metric}"
 
 
 def _link(link: dict[str, Any]) -> KernelLink:
@@ -204,8 +209,8 @@ async def _ip_json(*arguments: str) -> list[dict[str, Any]]:
     return [entry for entry in json.loads(output or "[]") if entry]
 
 
-async def _ip_batch(lines: list[str]) -> None:
-    await _run("ip", "-force", "-batch", "-", text="\n".join(lines) + "\n")
+async def _ip_batch(lines: list[str], *options: str) -> None:
+    await _run("ip", *options, "-force", "-batch", "-", text="\n".join(lines) + "\n")
 
 
 async def _run(*argv: str, text: str | None = None) -> str:
