@@ -131,7 +131,8 @@ def _judge_span(seen: SpanObservation, answering: set[str]) -> Verdict:
         reasons.append("link down")
     if not seen.sessions_up:
         reasons.append("BGP session down")
-    reasons += [f"no BGP route for {p}" for p in seen.missing_prefixes] if seen.sessions_up else []
+    elif seen.missing_prefixes:
+        reasons.append(f"no BGP route for {', '.join(seen.missing_prefixes)}")
     dead = [t for t, up in seen.targets.items() if up is False]
     if dead and len(dead) == len(seen.targets):
         reasons.append("no probe answers")

@@ -7,6 +7,8 @@ carrier does to a frame must not be visible to the nodes at its ends. Next: `kee
 
 from __future__ import annotations
 
+import itertools
+import itertools
 import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,13 @@ from twinspan.model.errors import Unavailable
 BRIDGE = "br0"
 SEGMENT_MTU = 1600
 """Bytes: carries a full 1500-byte packet with VLAN tags, as a carrier's equipment does."""
+
+FAR_END_INDEX = 1001
+"""Interface index of the first cable's far end. The two ends of a cable must never have the same index: the kernel takes
+a carrier change of such a device for one that can wait, and tells it up to a second late (link_watch.c)."""
+
+FIRST_INDEX = 100
+"""Above every index that a new namespace gives out by itself."""
 
 # rp_filter: the larger of `all` and the interface's own counts, so both are 0: paths are asymmetric during a failover.
 # accept_dad, dad_transmits: an address must be usable at once, not after a second of duplicate detection.
@@ -79,8 +88,17 @@ def _write_sysctls(values: Mapping[str, str]) -> None:
 
 
 def _cables(topology: Topology, nodes: Mapping[str, str], segments: Mapping[str, str]) -> list[str]:
+    """Both ends of a cable get numbers of their own.
+
+    The kernel tells of a lost carrier at once only if an interface's index differs from its peer's; equal ones, which
+    happens by chance across namespaces, wait up to a second (net/core/link_watch.c, linkwatch_urgent_event).
+    """
+    numbers = itertools.count(FIRST_INDEX)
+
+    numbers = itertools.count(FAR_END_INDEX)
+
     def cable(a: str, a_netns: str, b: str, b_netns: str) -> str:
-        return f"link add {a} netns {a_netns} type veth peer name {b} netns {b_netns}"
+        return f"link add {a} netns {a_netns} type veth peer name {b} index {next(numbers)} netns {b_netns}"
 
     commands = [cable(w.a.link, nodes[w.a.node], w.b.link, nodes[w.b.node]) for w in topology.wires]
     for segment in topology.segments:
