@@ -5,6 +5,7 @@ The one function that others call is `check`; `read` adds the file system, `find
 In: bytes or a path. Out: `CheckResult`. Next: `engine.compile`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path as FilePath
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from twinspan.model.fields import PROFILES, Profile
 from twinspan.model.finding import Finding, has_errors, path_text
 from twinspan.model.site import Site, SiteFile
 from twinspan.wire import site_file as wire
+from twinspan.wire.site_file_rules import SIZE_LIMIT
 
 SHOWN_AT_ONCE = 20
 """Findings printed at once: what follows the twentieth is mostly its consequence."""
@@ -42,7 +44,7 @@ def check(text: bytes, file_name: str) -> CheckResult:
     if decoded.value is None:
         return CheckResult(site=None, findings=_located(parsed, decoded.findings), file_name=file_name)
     site = expand(decoded.value)
-    findings = _located(parsed, (*decoded.findings, *admit(site)))
+    findings = _located(parsed, (*decoded.findings, *_noted(parsed, site, admit(site))))
     return CheckResult(site=None if has_errors(findings) else site, findings=findings, file_name=file_name)
 
 
@@ -50,7 +52,7 @@ def read(path: FilePath) -> CheckResult:
     """`check` a file. Raises `Rejected` if it cannot be read at all."""
     try:
         with path.open("rb") as file:
-            content = file.read(wire.SIZE_LIMIT + 1)
+            content = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise Rejected(f"cannot read {path}: {error.strerror}", remedy="give the path of a site file") from error
     return check(content, path.name)
@@ -58,6 +60,15 @@ def read(path: FilePath) -> CheckResult:
 
 def _profile(data: dict[str, object]) -> Profile:
     return next((profile for profile in PROFILES if profile == data.get("profile")), PROFILES[0])
+
+
+def _noted(parsed: wire.ParsedSite, site: Site, findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Say so where a finding is about something that the file does not have."""
+    for finding in findings:
+        steps = (path_text(finding.path[:length]) for length in range(1, len(finding.path) + 1))
+        if finding.path not in parsed.keys and any(step in site.made for step in steps):
+            finding = replace(finding, note="not in the file; Twinspan adds it")
+        yield finding
 
 
 def _located(parsed: wire.ParsedSite, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -92,5 +103,5 @@ def _finding_text(finding: Finding, file_name: str) -> str:
         f"{head}{' ' if where else ''}{where}{shown}\n"
         f"    problem: {finding.problem}\n"
         f"    rule:    {finding.rule.text} ({finding.source or finding.rule.source})\n"
-        f"    way out: {finding.remedy}\n"
+        f"    way out: {finding.remedy}\n" + (f"    note:    {finding.note}\n" if finding.note else "")
     )

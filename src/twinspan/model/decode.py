@@ -90,15 +90,16 @@ class _Decoder:
         fields = _fields(cls)
         values: dict[str, Any] = dict(profile_defaults(cls, self.profile))
         for key, part in plain.items():
-            if key in fields:
+            if key in fields and fields[key].required and part is None:
+                values[key] = self._missing(key, fields[key], path, "is empty")
+            elif key in fields:
                 values[key] = self.value(fields[key].shape, part, (*path, key), fields[key].extra)
             else:
                 self._unknown(key, tuple(fields), path)
                 values[key] = _BROKEN
         for name, field in fields.items():
             if field.required and name not in plain:
-                self._missing(name, field, path)
-                values[name] = _BROKEN
+                values[name] = self._missing(name, field, path, "is missing")
         if any(value is _BROKEN for value in values.values()):
             return cast("StructT", _BROKEN)
         return cls(**values)
@@ -152,7 +153,7 @@ class _Decoder:
         if plain in choices and plain != "" and type(plain) in {type(choice) for choice in choices}:
             return plain
         shown = [str(choice) for choice in choices if choice != ""]
-        near = difflib.get_close_matches(str(plain), shown, n=1)
+        near = difflib.get_close_matches(plain, shown, n=1) if isinstance(plain, str) else []
         remedy = f"write {_either(shown)}" if not near else f"did you mean {near[0]}? possible: {_either(shown)}"
         self._report(Problem(CHOICE, f"{value_text(plain)} is not a value of this field", remedy), plain, path, extra)
         return _BROKEN
@@ -192,9 +193,10 @@ class _Decoder:
         problem = Problem(UNKNOWN, f"there is no field {value_text(key)} {where}", remedy)
         self._report(problem, "", (*path, key), {})
 
-    def _missing(self, name: str, field: _Field, path: Path) -> None:
+    def _missing(self, name: str, field: _Field, path: Path, how: str) -> Any:
         form = f" ({field.extra['form']})" if "form" in field.extra else ""
-        self._report(Problem(MISSING, f"{name} is missing", f"add {name}{form}"), "", (*path, name), field.extra)
+        self._report(Problem(MISSING, f"{name} {how}", f"write {name}{form}"), "", (*path, name), field.extra)
+        return _BROKEN
 
     def _report(self, problem: Problem | None, value: object, path: Path, extra: dict[str, Any]) -> bool:
         if problem is None:

@@ -24,7 +24,7 @@ class TwinspanError(Exception):
         return f"{self.message} ({self.remedy})" if self.remedy else self.message
 
 
-class Retryable(TwinspanError):  # noqa: N818 - says whether asking again can help
+class Retryable(TwinspanError):
     """The same request may succeed later. `delay_s` is the shortest wait in seconds that makes sense."""
 
     def __init__(self, message: str, *, delay_s: float, remedy: str = "") -> None:
@@ -32,9 +32,9 @@ class Retryable(TwinspanError):  # noqa: N818 - says whether asking again can he
         self.delay_s = delay_s
 
 
-class Rejected(TwinspanError):  # noqa: N818 - says whether asking again can help
+class Rejected(TwinspanError):
     """The same request will fail again; something in it, or in what it refers to, must change first."""
 
 
-class Unavailable(TwinspanError):  # noqa: N818 - says whether asking again can help
+class Unavailable(TwinspanError):
     """The machine lacks something: a daemon, a kernel feature, a permission, a free port or space."""

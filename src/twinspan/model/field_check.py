@@ -87,9 +87,7 @@ def _prefix(value: str, form: str, shown: str) -> Problem | None:
     if not form.startswith(f"ipv{network.version}"):
         return Problem(ADDRESS, f"{shown} is an IPv{network.version} prefix", f"write {_NAMES[form]}")
     if "/" not in value:
-        return Problem(
-            ADDRESS, f"{shown} has no prefix length", f"write {value}/{network.prefixlen} if one host is meant"
-        )
+        return Problem(ADDRESS, f"{shown} has no prefix length", f"add it; one host has /{network.prefixlen}")
     if value.partition("/")[0] != str(network.network_address):
         return Problem(HOST_BITS, f"{shown} has host bits set", f"write {network}")
     if value != str(network):

@@ -15,7 +15,7 @@ CHOICE = Rule(id="R-FIELD-006", text="A field with fixed choices has one of them
 ADDRESS = Rule(id="R-FIELD-007", text="An address or prefix is well formed and of the right family.", source=TWINSPAN)
 HOST_BITS = Rule(id="R-FIELD-008", text="A prefix has no host bits set.", source=TWINSPAN)
 LENGTH = Rule(id="R-FIELD-009", text="A text or list has the length that its field allows.", source=TWINSPAN)
-RESERVED = Rule(id="R-FIELD-010", text="A number is not one that is reserved.", source=TWINSPAN)
+RESERVED = Rule(id="R-FIELD-010", text="A number that is reserved for somebody else is not used.", source=TWINSPAN)
 SECRET = Rule(id="R-FIELD-011", text="A key is a text, or names one file or environment variable.", source=TWINSPAN)
 
 FIELD_RULES = (UNKNOWN, MISSING, TYPE, RANGE, PROFILE, CHOICE, ADDRESS, HOST_BITS, LENGTH, RESERVED, SECRET)

@@ -38,6 +38,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     value: str = ""
     source: str = ""
     """Who asks for it at this very place, e.g. the source of a field's range; empty: the rule's source."""
+    note: str = ""
+    """What else helps to understand it, e.g. that the file does not have this resource."""
     line: int | None = None
     """Line in the text it was read from, from 1; None where the text has no such place."""
     column: int | None = None

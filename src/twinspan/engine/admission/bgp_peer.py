@@ -18,7 +18,7 @@ PEERS_PER_VBR = 8
 def _peer_family(site: Site) -> Iterator[Problem]:
     for name, peer in site.bgp_peers.items():
         version = site.bgp_groups[peer.bgp_group].ip_version
-        if f"ipv{addressing.address(peer.peer_ip).version}" != version:
+        if peer.peer_ip and f"ipv{addressing.address(peer.peer_ip).version}" != version:
             path = ("bgp_peers", name, "peer_ip")
             yield Problem(path, f"group {peer.bgp_group} is {version}", f"write an {version} address", peer.peer_ip)
 

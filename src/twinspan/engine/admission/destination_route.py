@@ -138,7 +138,8 @@ def _twins(site: Site) -> Iterator[Problem]:
 def _longer(site: Site) -> Iterator[Problem]:
     for route in _routes(site):
         for prefix in site.data_center.prefixes:
-            if addressing.longer(route.destination, prefix):
+            known = route.destination in site.data_center.prefixes
+            if addressing.longer(route.destination, prefix) and not known:
                 yield Problem(
                     (*route.path, "destination"),
                     f"the circuit announces {prefix}, and longest-prefix match would prefer the standby for good",

@@ -85,4 +85,20 @@ def _settled(site: Site) -> Iterator[Problem]:
             yield Problem(reference.path, f"no {kind.label} is named and {what}", remedy)
 
 
-RULES = (_exists, _settled)
+_CHOSEN = {
+    "virtual_border_routers": ("local_gateway_ip", "peer_gateway_ip"),
+    "vpn_gateways": ("internet_ip",),
+    "dhcp_services": ("pool_start", "pool_end"),
+}
+
+
+@rule("R-REF-003", "An address that the file leaves out can be chosen.", source=TWINSPAN)
+def _chosen(site: Site) -> Iterator[Problem]:
+    for section, fields in _CHOSEN.items():
+        for name, spec in getattr(site, section).items():
+            for field in fields:
+                if not getattr(spec, field):
+                    yield Problem((section, name, field), "every pool for it is used up", f"write {field}")
+
+
+RULES = (_exists, _settled, _chosen)

@@ -23,7 +23,7 @@ def _two(site: Site) -> Iterator[Problem]:
         return
     found = sorted((span.kind, span.role) for span in site.spans)
     if found != [("circuit", "active"), ("vpn", "standby")]:
-        listed = ", ".join(f"{span.name} is {span.kind} and {span.role}" for span in site.spans)
+        listed = "listed: " + ", ".join(f"{span.name} ({span.kind}, {span.role})" for span in site.spans)
         remedy = "list one span with kind: circuit, role: active and one with kind: vpn, role: standby; or none"
         yield Problem(("spans",), listed, remedy)
 

@@ -13,7 +13,7 @@ from twinspan.model.physical_connection import PhysicalConnectionSpec
 from twinspan.model.site import Site
 from twinspan.model.virtual_border_router import VBR_BANDWIDTHS_MBPS, VirtualBorderRouterSpec
 
-LINK_POOLS = ("10.0.0.0/24", "10.255.255.0/24", "172.31.255.0/24", "192.168.255.0/24", "169.254.255.0/24")
+LINK_POOLS = ("10.0.0.0/24", "10.255.255.0/24", "172.31.255.0/24", "192.168.255.0/24")
 """Where a VBR's /30 comes from: the seed's example first, then corners that sites seldom use."""
 
 IPV6_LINK_POOL = "fd00:a::/64"

@@ -19,6 +19,9 @@ from twinspan.model.vswitch import VswitchSpec
 VPN_UNDERLAY_POOL = "198.18.1.0/24"
 """Where the public addresses of a lab's VPN gateways come from."""
 
+USER = "user"
+"""The VPC that the VPN gateway prefers where several could have it."""
+
 TUNNEL_BGP_CIDR = "169.254.10.0/30"
 
 
@@ -27,7 +30,7 @@ def vpn_gateways(site: Site) -> Site:
     if not site.vpn_gateways:
         site = add(site, "vpn_gateways", "vpn-gateway", make(VpnGatewaySpec, site.profile))
     users = [name for name, vpc in site.vpcs.items() if vpc.role == "user" and vpc.account == "current"]
-    home = users[0] if len(users) == 1 else ("" if users else only(site.vpcs))
+    home = USER if USER in users else (users[0] if len(users) == 1 else ("" if users else only(site.vpcs)))
     for name in site.vpn_gateways:
         site = fill(site, "vpn_gateways", name, vpc=home)
         vpc = site.vpn_gateways[name].vpc
@@ -159,13 +162,12 @@ def _settled_health_check(site: Site, connection: IpsecConnectionSpec) -> object
 def destination_routes(site: Site) -> Site:
     """Without any route of their own, connections without BGP get one per prefix of the data centre.
 
-    Of several connections the first is active (100), the second its standby (0).
+    Of several connections of a VPN gateway the first is active (100), the second its standby (0).
     """
     if not site.destination_routes and not site.policy_routes:
-        static = [name for name, spec in site.ipsec_connections.items() if not _speaks_bgp(spec)]
-        for connection, weight in zip(static, (100, 0), strict=False):
+        for connection, weight in _weighted(site):
             for number, prefix in enumerate(site.data_center.prefixes, start=1):
-                suffix = "" if weight else "-standby"
+                name = free_name(f"data-center-{number}{'' if weight else '-standby'}", site.destination_routes)
                 route = make(
                     DestinationRouteSpec,
                     site.profile,
@@ -173,11 +175,20 @@ def destination_routes(site: Site) -> Site:
                     destination=prefix,
                     weight=weight,
                 )
-                site = add(site, "destination_routes", f"data-center-{number}{suffix}", route)
+                site = add(site, "destination_routes", name, route)
     for section in ("destination_routes", "policy_routes"):
         for name in getattr(site, section):
             site = fill(site, section, name, ipsec_connection=only(site.ipsec_connections))
     return site
+
+
+def _weighted(site: Site) -> list[tuple[str, int]]:
+    """Connections without BGP with the weight of their routes, two per VPN gateway."""
+    by_gateway: dict[str, list[str]] = {}
+    for name, spec in site.ipsec_connections.items():
+        if not _speaks_bgp(spec):
+            by_gateway.setdefault(spec.vpn_gateway, []).append(name)
+    return [pair for names in by_gateway.values() for pair in zip(names, (100, 0), strict=False)]
 
 
 def _speaks_bgp(connection: IpsecConnectionSpec) -> bool:
