@@ -8,7 +8,6 @@ carrier does to a frame must not be visible to the nodes at its ends. Next: `kee
 from __future__ import annotations
 
 import itertools
-import itertools
 import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,10 +20,6 @@ from twinspan.model.errors import Unavailable
 BRIDGE = "br0"
 SEGMENT_MTU = 1600
 """Bytes: carries a full 1500-byte packet with VLAN tags, as a carrier's equipment does."""
-
-FAR_END_INDEX = 1001
-"""Interface index of the first cable's far end. The two ends of a cable must never have the same index: the kernel takes
-a carrier change of such a device for one that can wait, and tells it up to a second late (link_watch.c)."""
 
 FIRST_INDEX = 100
 """Above every index that a new namespace gives out by itself."""
@@ -95,10 +90,9 @@ def _cables(topology: Topology, nodes: Mapping[str, str], segments: Mapping[str,
     """
     numbers = itertools.count(FIRST_INDEX)
 
-    numbers = itertools.count(FAR_END_INDEX)
-
     def cable(a: str, a_netns: str, b: str, b_netns: str) -> str:
-        return f"link add {a} netns {a_netns} type veth peer name {b} index {next(numbers)} netns {b_netns}"
+        ends = f"index {next(numbers)} type veth peer name {b} netns {b_netns} index {next(numbers)}"
+        return f"link add {a} netns {a_netns} {ends}"
 
     commands = [cable(w.a.link, nodes[w.a.node], w.b.link, nodes[w.b.node]) for w in topology.wires]
     for segment in topology.segments:

@@ -42,7 +42,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     before_ns: int = 0
     after_ns: int = 0
     now_ns: int = 0
-    now_ns: int = 0
     report: DeviceReport | None = None
     events: tuple[Event, ...] = ()
 
@@ -85,10 +84,6 @@ class AgentClient:
     def events(self, since_ns: int) -> tuple[Event, ...]:
         """What happened on the node at or after this wall-clock time, oldest first."""
         return self.request({"op": "events", "since_ns": since_ns}).events
-
-    def clock(self) -> int:
-        """The node's wall clock in ns."""
-        return self.request({"op": "clock"}).now_ns
 
     def clock(self) -> int:
         """The node's wall clock in ns."""

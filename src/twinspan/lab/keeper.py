@@ -27,6 +27,7 @@ from twinspan.lab.process import ProcessId
 from twinspan.lab.state import LabPaths, load_state, write_private
 
 AGENT = "twinspan.agent.main:run_supervisor"
+AGENT_CODE = "twinspan.agent.node"
 RESTART_S = 0.2
 """Wait before a supervisor is started again; the next one after a quick death comes at most a second later."""
 QUICK_DEATH_S = 2.0
@@ -190,6 +191,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     paths = LabPaths(options.name, options.run_dir)
     supervisor = load_supervisor(options.agent)
+    if options.agent == AGENT:
+        importlib.import_module(AGENT_CODE)  # what a worker needs, loaded once for all
     # End of file instead of "go": whoever started us died before the topology stood.
     if sys.stdin.buffer.readline() != GO:
         return 1

@@ -7,6 +7,7 @@ Next: `down.py`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -129,7 +130,7 @@ class _Rise:
             starter.stdin.write(GO)
             starter.stdin.close()
         except BrokenPipeError as error:
-            raise Unavailable("the lab's keeper ended at once", remedy=_log_hint(self.paths)) from error
+            raise _keeper_ended(self.paths) from error
         self.wait(Lab(self.paths, state, self.deployment), starter)
         state = update_state(self.paths, lambda old: msgspec.structs.replace(old, phase="up"))
         return Lab(self.paths, state, self.deployment)
@@ -166,11 +167,12 @@ class _Rise:
         self.progress(Progress(phase=phase, elapsed_s=time.monotonic() - self.begun, missing=lacks))
 
     def wait(self, lab: Lab, starter: subprocess.Popen[bytes]) -> None:
+        update_state(self.paths, lambda old: msgspec.structs.replace(old, phase="converging"))
         end = self.begun + self.options.deadline_s
         with lab.client() as client:
             while lacks := missing(self.deployment, client.reports()):
                 if starter.poll() is not None:
-                    raise Unavailable("the lab's keeper ended while agents were starting", remedy=_log_hint(self.paths))
+                    raise _keeper_ended(self.paths)
                 if time.monotonic() >= end:
                     raise _not_converged(self.paths, self.options, lacks)
                 self.tell("converging", lacks)
@@ -213,6 +215,16 @@ def _not_converged(paths: LabPaths, options: UpOptions, lacks: tuple[str, ...]) 
     shown = "; ".join(lacks[:6]) + (f"; and {len(lacks) - 6} more" if len(lacks) > 6 else "")
     hint = _log_hint(paths) if options.keep else "bring it up with --keep and read the nodes' agent.log"
     return Unavailable(f"lab {paths.name} did not converge within {options.deadline_s:g} s: {shown}", remedy=hint)
+
+
+def _keeper_ended(paths: LabPaths) -> Unavailable:
+    """Its last words travel in the message, because the log goes with the lab."""
+    with contextlib.suppress(OSError):
+        lines = paths.keeper_log.read_text(encoding="utf-8", errors="replace").split("\n")
+        words = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        hint = f"bring it up with --keep, then {_log_hint(paths)}"
+        return Unavailable(f"the lab's keeper ended at once: {words}", remedy=hint)
+    return Unavailable("the lab's keeper ended at once")
 
 
 def _log_hint(paths: LabPaths) -> str:
