@@ -3,62 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from twinspan.drivers.bird import BirdDriver
 from twinspan.drivers.daemon import DaemonFailed
-from twinspan.model.device_config import Bfd, Bgp, BgpPeer, DeviceConfig, Originate, PrefixFilter
+from twinspan.model.device_config import Bfd, Bgp, BgpPeer, DeviceConfig, NextHop, Originate, PrefixFilter, StaticRoute
 from twinspan.model.device_report import BgpStatus, Event
 from twinspan.model.secret import Secret
 from twinspan.wire.bird import export_switches, import_switches
 
 pytestmark = pytest.mark.topology
-_libc = ctypes.CDLL(None, use_errno=True)
-KEY = Secret("Vbr-Secret-1")
+KEY, OTHER_KEY = Secret("Vbr-Secret-1"), Secret("Vbr-Secret-2")
+GOLDEN = Path(__file__).parents[1] / "golden" / "bird"
 BFD = Bfd(min_tx_interval_ms=50, min_rx_interval_ms=50, detect_multiplier=3)
-
-
-@contextlib.contextmanager
-def inside(namespace: str) -> Iterator[None]:
-    """The process's main thread, and what it starts, in the namespace."""
-    before = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open(f"/var/run/netns/{namespace}", os.O_RDONLY)
-    try:
-        assert _libc.setns(there, 0) == 0
-        yield
-    finally:
-        assert _libc.setns(before, 0) == 0
-        os.close(before)
-        os.close(there)
-
-
-def ip(*arguments: str) -> str:
-    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
-
-
-async def eventually(what: Callable[[], Awaitable[bool]], deadline_s: float = 10.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not await what():
-        assert time.monotonic() < end, f"not within {deadline_s} s"
-        await asyncio.sleep(0.03)
 
 
 class Node:
     """One namespace with a BirdDriver; `driver` may be replaced as a new agent would."""
 
-    def __init__(self, namespace: str, run_dir: Path, config: DeviceConfig) -> None:
-        self.namespace, self.run_dir, self.config = namespace, run_dir, config
+    def __init__(self, bench: Any, namespace: str, run_dir: Path, config: DeviceConfig) -> None:
+        self.bench, self.namespace, self.run_dir, self.config = bench, namespace, run_dir, config
         self.events: list[Event] = []
         self.driver = self.new_driver()
 
@@ -67,7 +39,7 @@ class Node:
 
     async def ensure(self, config: DeviceConfig | None = None) -> list[str]:
         self.config = config or self.config
-        with inside(self.namespace):
+        with self.bench.inside(self.namespace):
             return await self.driver.ensure(self.config, {})
 
     async def session(self) -> BgpStatus:
@@ -77,22 +49,27 @@ class Node:
         return (await self.session()).state == "Established"
 
     def kernel(self, family: str = "-4") -> set[str]:
-        lines = ip("-n", self.namespace, family, "route", "show", "proto", "bird").splitlines()
+        lines = self.bench.ip("-n", self.namespace, family, "route", "show", "proto", "bird").splitlines()
         return {line.split()[0] for line in lines}
 
     def saw(self, what: str) -> list[Event]:
         return [e for e in self.events if e.what == what]
 
 
+def runs(pid: int) -> bool:
+    """Whether the process has a program; one that has ended and is not yet reaped has none."""
+    return Path(f"/proc/{pid}/exe").exists()
+
+
 class Pair:
-    def __init__(self, gateway: Node, vbr: Node) -> None:
-        self.gateway, self.vbr = gateway, vbr
+    def __init__(self, bench: Any, gateway: Node, vbr: Node) -> None:
+        self.bench, self.gateway, self.vbr = bench, gateway, vbr
 
     async def up(self) -> None:
         await self.vbr.ensure()
         await self.gateway.ensure()
-        await eventually(self.gateway.established)
-        await eventually(self.vbr.established)
+        await self.bench.eventually(self.gateway.established)
+        await self.bench.eventually(self.vbr.established)
 
     async def down(self) -> None:
         for node in (self.gateway, self.vbr):
@@ -101,28 +78,16 @@ class Pair:
 
 
 @pytest.fixture
-def pair() -> Iterator[Pair]:
-    a, b = (f"tst-{os.getpid()}-{x}" for x in "ab")
-    run = Path(tempfile.mkdtemp(prefix="tst-", dir="/tmp"))
-    try:
-        for namespace in (a, b):
-            ip("netns", "add", namespace)
-            ip("-n", namespace, "link", "set", "lo", "up")
-        ip("-n", a, "link", "add", "c0", "type", "veth", "peer", "name", "c0", "netns", b)
-        for namespace, v4, v6 in ((a, "10.0.0.2/30", "fd00::2/64"), (b, "10.0.0.1/30", "fd00::1/64")):
-            ip("-n", namespace, "addr", "add", v4, "dev", "c0")
-            ip("-n", namespace, "addr", "add", v6, "dev", "c0", "nodad")
-            ip("-n", namespace, "link", "set", "c0", "up")
-        yield Pair(Node(a, run / "gw", gateway()), Node(b, run / "vbr", vbr()))
-    finally:
-        for namespace in (a, b):
-            for pid in subprocess.run(
-                ["ip", "netns", "pids", namespace], capture_output=True, text=True
-            ).stdout.split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
-            subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
-        shutil.rmtree(run, ignore_errors=True)
+def pair(bench: Any) -> Pair:
+    for namespace, v4, v6 in ((bench.a, "10.0.0.2/30", "fd00::2/64"), (bench.b, "10.0.0.1/30", "fd00::1/64")):
+        bench.ip("-n", namespace, "addr", "add", v4, "dev", "c0")
+        bench.ip("-n", namespace, "addr", "add", v6, "dev", "c0", "nodad")
+    run = bench.directory
+    return Pair(bench, Node(bench, bench.a, run / "gw", gateway()), Node(bench, bench.b, run / "vbr", vbr()))
+
+
+def with_peers(config: DeviceConfig, *peers: BgpPeer) -> DeviceConfig:
+    return msgspec.structs.replace(config, bgp=msgspec.structs.replace(config.bgp, peers=peers))
 
 
 def gateway(quota: int | None = 3, bfd: Bfd | None = BFD) -> DeviceConfig:
@@ -163,7 +128,8 @@ def vbr(networks: int = 2, bfd: Bfd | None = BFD) -> DeviceConfig:
         bfd=bfd,
         import_filters=(PrefixFilter(prefix="192.168.0.0/16", max_length=32),),
     )
-    originate = tuple(Originate(prefix=f"172.16.{i}.0/24", span="circuit-1") for i in range(networks)) + (
+    originate = (
+        *(Originate(prefix=f"172.16.{i}.0/24", span="circuit-1") for i in range(networks)),
         Originate(prefix="10.255.0.1/32"),
         Originate(prefix="10.66.0.0/16"),
     )
@@ -176,10 +142,10 @@ def test_a_session_with_key_and_bfd_comes_up_and_filters_what_it_takes(pair: Pai
         await pair.up()
         _, bfd = await pair.gateway.driver.observe(pair.gateway.config)
         assert [(b.peer_address, b.state, b.interval_ms, b.detect_ms) for b in bfd] == [("10.0.0.1", "Up", 50, 150)]
-        await eventually(lambda: _is(pair.gateway.kernel, {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"}))
+        await pair.bench.eventually(lambda: pair.gateway.kernel() == {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"})
         assert pair.vbr.kernel() == {"192.168.1.0/24", "192.168.1.254"}
         assert await pair.gateway.ensure() == []
-        await eventually(lambda: _true(lambda: bool(pair.gateway.saw("BGP established"))))
+        await pair.bench.eventually(lambda: bool(pair.gateway.saw("BGP established")))
         assert pair.gateway.saw("BFD up")[0].detail == "10.0.0.1"
         assert 0 <= time.time_ns() - pair.gateway.saw("BGP established")[0].at_ns < 20e9
         await pair.down()
@@ -188,29 +154,21 @@ def test_a_session_with_key_and_bfd_comes_up_and_filters_what_it_takes(pair: Pai
     asyncio.run(scenario())
 
 
-async def _is(look: Callable[[], set[str]], expected: set[str]) -> bool:
-    return look() == expected
-
-
-async def _true(look: Callable[[], bool]) -> bool:
-    return look()
-
-
 def test_a_held_export_leaves_only_what_is_pinned_at_the_far_end(pair: Pair) -> None:
     async def scenario() -> None:
         await pair.up()
-        await eventually(lambda: _is(pair.vbr.kernel, {"192.168.1.0/24", "192.168.1.254"}))
+        await pair.bench.eventually(lambda: pair.vbr.kernel() == {"192.168.1.0/24", "192.168.1.254"})
         switches = export_switches(pair.gateway.config, "circuit-1")
         assert await pair.gateway.driver.set_held(dict.fromkeys(switches, True))
         assert await pair.gateway.driver.set_held(dict.fromkeys(switches, True)) == []
-        await eventually(lambda: _is(pair.vbr.kernel, {"192.168.1.254"}), 1.0)
+        await pair.bench.eventually(lambda: pair.vbr.kernel() == {"192.168.1.254"}, 1.0)
         status = await pair.gateway.session()
         assert (status.state, status.export_held, status.import_held) == ("Established", True, False)
         # Another configuration does not let go of the hold.
         assert await pair.gateway.ensure(gateway(quota=4)) == ["bird reconfigured"]
         assert pair.vbr.kernel() == {"192.168.1.254"}
         await pair.gateway.driver.set_held(dict.fromkeys(switches, False))
-        await eventually(lambda: _is(pair.vbr.kernel, {"192.168.1.0/24", "192.168.1.254"}), 1.0)
+        await pair.bench.eventually(lambda: pair.vbr.kernel() == {"192.168.1.0/24", "192.168.1.254"}, 1.0)
         await pair.down()
 
     asyncio.run(scenario())
@@ -219,9 +177,9 @@ def test_a_held_export_leaves_only_what_is_pinned_at_the_far_end(pair: Pair) -> 
 def test_a_held_import_takes_the_routes_but_not_the_probe_address(pair: Pair) -> None:
     async def scenario() -> None:
         await pair.up()
-        await eventually(lambda: _is(pair.gateway.kernel, {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"}))
+        await pair.bench.eventually(lambda: pair.gateway.kernel() == {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"})
         await pair.gateway.driver.set_held(dict.fromkeys(import_switches(pair.gateway.config, "circuit-1"), True))
-        await eventually(lambda: _is(pair.gateway.kernel, {"10.255.0.1"}), 1.0)
+        await pair.bench.eventually(lambda: pair.gateway.kernel() == {"10.255.0.1"}, 1.0)
         assert (await pair.gateway.session()).import_held
         await pair.down()
 
@@ -245,9 +203,9 @@ def test_routes_over_the_quota_are_dropped_and_taken_when_there_is_room(pair: Pa
             await pair.gateway.ensure()
             return await counted() == (3, 0)
 
-        await eventually(full)
+        await pair.bench.eventually(full)
         await pair.vbr.ensure(vbr(networks=2))
-        await eventually(room)
+        await pair.bench.eventually(room)
         await pair.down()
 
     asyncio.run(scenario())
@@ -256,22 +214,22 @@ def test_routes_over_the_quota_are_dropped_and_taken_when_there_is_room(pair: Pa
 def test_a_killed_bird_loses_its_kernel_routes_at_once_and_comes_back_held(pair: Pair) -> None:
     async def scenario() -> None:
         await pair.up()
-        await eventually(lambda: _is(pair.gateway.kernel, {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"}))
+        await pair.bench.eventually(lambda: pair.gateway.kernel() == {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"})
         switches = export_switches(pair.gateway.config, "circuit-1")
         await pair.gateway.driver.set_held(dict.fromkeys(switches, True))
-        await eventually(lambda: _is(pair.vbr.kernel, {"192.168.1.254"}), 1.0)
+        await pair.bench.eventually(lambda: pair.vbr.kernel() == {"192.168.1.254"}, 1.0)
         pid = pair.gateway.driver.pid
         assert pid is not None
-        with inside(pair.gateway.namespace):
+        with pair.bench.inside(pair.gateway.namespace):
             os.kill(pid, signal.SIGKILL)
-            await eventually(lambda: _true(lambda: bool(pair.gateway.saw("bird died"))), 1.0)
+            await pair.bench.eventually(lambda: bool(pair.gateway.saw("bird died")), 1.0)
         assert pair.gateway.kernel() == set()
         assert not pair.gateway.driver.alive
         assert (await pair.gateway.session()).last_error == "bird is not running"
         assert await pair.gateway.ensure() == ["bird restarted"]
         assert pair.gateway.driver.pid not in (pid, None)
-        await eventually(pair.gateway.established)
-        await eventually(lambda: _is(pair.gateway.kernel, {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"}))
+        await pair.bench.eventually(pair.gateway.established)
+        await pair.bench.eventually(lambda: pair.gateway.kernel() == {"172.16.0.0/24", "172.16.1.0/24", "10.255.0.1"})
         assert pair.vbr.kernel() == {"192.168.1.254"}
         assert pair.gateway.driver.daemons()[0].restarts == 1
         await pair.down()
@@ -289,8 +247,9 @@ def test_the_next_agent_adopts_the_running_bird_and_changes_nothing(pair: Pair) 
         assert await pair.gateway.ensure() == []
         assert pair.gateway.driver.pid == pid
         assert await pair.gateway.established()
+        assert pid is not None
         await pair.down()
-        assert not Path(f"/proc/{pid}/cwd").exists()
+        assert not runs(pid)
 
     asyncio.run(scenario())
 
@@ -318,7 +277,7 @@ def test_a_silent_peer_is_reported_down_by_bfd_first_and_then_by_bgp_with_the_re
         assert pid is not None
         stopped_ns = time.time_ns()
         os.kill(pid, signal.SIGSTOP)
-        await eventually(lambda: _true(lambda: bool(pair.gateway.saw("BGP down"))), 2.0)
+        await pair.bench.eventually(lambda: bool(pair.gateway.saw("BGP down")), 2.0)
         os.kill(pid, signal.SIGCONT)
         bfd, bgp = pair.gateway.saw("BFD down")[0], pair.gateway.saw("BGP down")[0]
         assert bgp.detail == "vbr: BFD session down"
@@ -329,6 +288,119 @@ def test_a_silent_peer_is_reported_down_by_bfd_first_and_then_by_bgp_with_the_re
     asyncio.run(scenario())
 
 
+def test_a_peer_that_says_nothing_is_given_up_after_the_hold_time_without_bfd(pair: Pair) -> None:
+    async def scenario() -> None:
+        slow = msgspec.structs.replace(gateway(bfd=None).bgp.peers[0], hold_time_s=3, keepalive_interval_s=1)
+        pair.gateway.config = with_peers(gateway(), slow)
+        pair.vbr.config = vbr(bfd=None)
+        await pair.up()
+        assert (await pair.gateway.driver.observe(pair.gateway.config))[1] == []
+        pid = pair.vbr.driver.pid
+        os.kill(pid, signal.SIGSTOP)
+        await pair.bench.eventually(lambda: bool(pair.gateway.saw("BGP down")), 5.0)
+        os.kill(pid, signal.SIGCONT)
+        assert "old timer expired" in pair.gateway.saw("BGP down")[0].detail
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+def test_a_wrong_key_keeps_the_session_down(pair: Pair) -> None:
+    async def scenario() -> None:
+        pair.gateway.config = with_peers(gateway(), msgspec.structs.replace(gateway().bgp.peers[0], auth_key=OTHER_KEY))
+        await pair.vbr.ensure()
+        await pair.gateway.ensure()
+        with pytest.raises(AssertionError):
+            await pair.bench.eventually(pair.gateway.established, 2.0)
+        await pair.gateway.ensure(gateway())
+        await pair.bench.eventually(pair.gateway.established)
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+def test_of_two_spans_the_one_with_the_higher_local_preference_carries_and_the_other_takes_over(pair: Pair) -> None:
+    async def scenario() -> None:
+        for node, end in ((pair.gateway, 2), (pair.vbr, 1)):
+            pair.bench.ip("-n", node.namespace, "addr", "add", f"10.0.1.{end}/30", "dev", "c0")
+            second = msgspec.structs.replace(
+                node.config.bgp.peers[0],
+                name="vpn",
+                span="vpn",
+                local_pref=50,
+                local_address=f"10.0.1.{end}",
+                peer_address=f"10.0.1.{3 - end}",
+            )
+            node.config = with_peers(node.config, *node.config.bgp.peers, second)
+        networks = (Originate(prefix="172.16.0.0/24"), Originate(prefix="10.255.0.1/32"))
+        bgp = msgspec.structs.replace(pair.vbr.config.bgp, originate=networks)
+        pair.vbr.config = msgspec.structs.replace(pair.vbr.config, bgp=bgp)
+        await pair.up()
+
+        def via() -> dict[str, str]:
+            lines = pair.bench.ip("-n", pair.gateway.namespace, "route", "show", "proto", "bird").splitlines()
+            return {line.split()[0]: line.split()[2] for line in lines}
+
+        async def both() -> bool:
+            sessions, _ = await pair.gateway.driver.observe(pair.gateway.config)
+            return [s.state for s in sessions] == ["Established"] * 2 and sessions[1].imported == 2
+
+        await pair.bench.eventually(both)
+        await pair.bench.eventually(lambda: via() == {"172.16.0.0/24": "10.0.0.1", "10.255.0.1": "10.0.0.1"})
+        await pair.gateway.driver.set_held(dict.fromkeys(import_switches(pair.gateway.config, "circuit-1"), True))
+        await pair.bench.eventually(lambda: via() == {"172.16.0.0/24": "10.0.1.1", "10.255.0.1": "10.0.0.1"}, 1.0)
+        sessions, _ = await pair.gateway.driver.observe(pair.gateway.config)
+        assert [(s.span, s.import_held) for s in sessions] == [("circuit-1", True), ("vpn", False)]
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+def test_ipv6_over_several_hops_comes_up_with_bfd_and_can_be_held(pair: Pair) -> None:
+    async def scenario() -> None:
+        for node, own, far in ((pair.gateway, 2, 1), (pair.vbr, 1, 2)):
+            pair.bench.ip("-n", node.namespace, "addr", "add", f"fd01::{own}/128", "dev", "lo")
+            pair.bench.ip("-n", node.namespace, "route", "add", f"fd01::{far}/128", "via", f"fd00::{far}")
+            session = msgspec.structs.replace(
+                node.config.bgp.peers[0],
+                family="ipv6",
+                local_address=f"fd01::{own}",
+                peer_address=f"fd01::{far}",
+                ebgp_multihop=2,
+                bfd=msgspec.structs.replace(BFD, hop_count=2),
+                import_filters=(PrefixFilter(prefix="2001:db8::/32", max_length=128),),
+            )
+            route = StaticRoute(prefix=f"fd01::{far}/128", next_hops=(NextHop(link="c0", via=f"fd00::{far}"),))
+            node.config = msgspec.structs.replace(with_peers(node.config, session), routes=(route,))
+        bgp = msgspec.structs.replace(
+            pair.gateway.config.bgp,
+            originate=(
+                Originate(prefix="2001:db8:1::/48", span="circuit-1"),
+                Originate(prefix="2001:db8:1::1/128", span="circuit-1", pinned=True),
+            ),
+        )
+        pair.gateway.config = msgspec.structs.replace(pair.gateway.config, bgp=bgp)
+        await pair.up()
+
+        async def bfd_up() -> bool:
+            _, bfd = await pair.gateway.driver.observe(pair.gateway.config)
+            return [(b.peer_address, b.state) for b in bfd] == [("fd01::1", "Up")]
+
+        await pair.bench.eventually(bfd_up)
+        await pair.bench.eventually(lambda: pair.vbr.kernel("-6") == {"2001:db8:1::/48", "2001:db8:1::1"})
+        await pair.gateway.driver.set_held(dict.fromkeys(export_switches(pair.gateway.config, "circuit-1"), True))
+        await pair.bench.eventually(lambda: pair.vbr.kernel("-6") == {"2001:db8:1::1"}, 1.0)
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*/bird.conf")), ids=lambda path: path.parent.name)
+def test_bird_reads_every_golden_configuration(path: Path) -> None:
+    done = subprocess.run(["bird", "-p", "-c", str(path)], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def test_events_are_seen_across_the_rotation_of_the_log(pair: Pair) -> None:
     async def scenario() -> None:
         log = pair.gateway.run_dir / "bird.log"
@@ -336,7 +408,7 @@ def test_events_are_seen_across_the_rotation_of_the_log(pair: Pair) -> None:
         log.write_bytes(b"x" * 999_000 + b"\n")  # BIRD renames it when it has said a thousand bytes more
         await pair.up()
         await pair.gateway.driver.restart_session("vbr")
-        await eventually(lambda: _true(lambda: len(pair.gateway.saw("BGP established")) == 2))
+        await pair.bench.eventually(lambda: len(pair.gateway.saw("BGP established")) == 2)
         assert log.with_name("bird.log.old").exists()
         assert log.stat().st_size < 100_000
         await pair.down()

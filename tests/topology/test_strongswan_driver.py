@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,39 +20,13 @@ from twinspan.model.device_report import Event
 from twinspan.model.secret import Secret
 
 pytestmark = pytest.mark.topology
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-@contextlib.contextmanager
-def inside(namespace: str) -> Iterator[None]:
-    """The process's main thread, and what it starts, in the namespace."""
-    before = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open(f"/var/run/netns/{namespace}", os.O_RDONLY)
-    try:
-        assert _libc.setns(there, 0) == 0
-        yield
-    finally:
-        assert _libc.setns(before, 0) == 0
-        os.close(before)
-        os.close(there)
-
-
-def ip(*arguments: str) -> str:
-    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
-
-
-async def eventually(what: Callable[[], Awaitable[bool]], deadline_s: float = 10.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not await what():
-        assert time.monotonic() < end, f"not within {deadline_s} s"
-        await asyncio.sleep(0.03)
 
 
 class Node:
     """One namespace with a StrongswanDriver; it gives the devices their addresses as the agent would."""
 
-    def __init__(self, namespace: str, run_dir: Path, side: int) -> None:
-        self.namespace, self.run_dir, self.side = namespace, run_dir, side
+    def __init__(self, bench: Any, namespace: str, run_dir: Path) -> None:
+        self.bench, self.namespace, self.run_dir = bench, namespace, run_dir
         self.events: list[Event] = []
         self.driver = self.new_driver()
         self.config = DeviceConfig(node="n", role="gateway", site="s")
@@ -67,14 +37,14 @@ class Node:
     async def ensure(self, *tunnels: IpsecTunnel) -> list[str]:
         if tunnels:
             self.config = DeviceConfig(node="n", role="gateway", site="s", tunnels=tunnels)
-        with inside(self.namespace):
+        with self.bench.inside(self.namespace):
             done = await self.driver.ensure(self.config)
         devices = self.driver.devices()
         for tunnel in self.config.tunnels:
             device = devices[tunnel.name]
-            if tunnel.inner_addresses[0] not in ip("-n", self.namespace, "addr", "show", "dev", device):
-                ip("-n", self.namespace, "addr", "add", tunnel.inner_addresses[0], "dev", device)
-                ip("-n", self.namespace, "link", "set", device, "up")
+            if tunnel.inner_addresses[0] not in self.bench.ip("-n", self.namespace, "addr", "show", "dev", device):
+                self.bench.ip("-n", self.namespace, "addr", "add", tunnel.inner_addresses[0], "dev", device)
+                self.bench.ip("-n", self.namespace, "link", "set", device, "up")
         return done
 
     async def up(self) -> bool:
@@ -92,44 +62,28 @@ class Node:
 
 
 class Pair:
-    def __init__(self, gateway: Node, vpn: Node) -> None:
-        self.gateway, self.vpn = gateway, vpn
+    def __init__(self, bench: Any, gateway: Node, vpn: Node) -> None:
+        self.bench, self.gateway, self.vpn = bench, gateway, vpn
 
     async def up(self, *tunnels: tuple[IpsecTunnel, IpsecTunnel]) -> None:
         await self.vpn.ensure(*(b for _, b in tunnels))
         await self.gateway.ensure(*(a for a, _ in tunnels))
-        await eventually(self.gateway.up)
-        await eventually(self.vpn.up)
+        await self.bench.eventually(self.gateway.up)
+        await self.bench.eventually(self.vpn.up)
 
     async def down(self) -> None:
         for node in (self.gateway, self.vpn):
             await node.driver.stop()
             assert node.driver.devices() == {}
-            assert "ipsec" not in ip("-n", node.namespace, "link")
+            assert "ipsec" not in self.bench.ip("-n", node.namespace, "link")
 
 
 @pytest.fixture
-def pair() -> Iterator[Pair]:
-    names = [f"tst-{os.getpid()}-{x}" for x in "gv"]
-    run = Path(tempfile.mkdtemp(prefix="tst-", dir="/tmp"))
-    try:
-        for namespace in names:
-            ip("netns", "add", namespace)
-            ip("-n", namespace, "link", "set", "lo", "up")
-        ip("-n", names[0], "link", "add", "wan0", "type", "veth", "peer", "name", "wan0", "netns", names[1])
-        for side, namespace in enumerate(names):
-            ip("-n", namespace, "addr", "add", f"198.18.0.{side + 1}/24", "dev", "wan0")
-            ip("-n", namespace, "link", "set", "wan0", "up")
-        yield Pair(Node(names[0], run / "gw", 0), Node(names[1], run / "vpn", 1))
-    finally:
-        for namespace in names:
-            for pid in subprocess.run(
-                ["ip", "netns", "pids", namespace], capture_output=True, text=True
-            ).stdout.split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
-            subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
-        shutil.rmtree(run, ignore_errors=True)
+def pair(bench: Any) -> Pair:
+    for number, namespace in enumerate((bench.a, bench.b), start=1):
+        bench.ip("-n", namespace, "addr", "add", f"198.18.0.{number}/24", "dev", "c0")
+    run = bench.directory
+    return Pair(bench, Node(bench, bench.a, run / "gw"), Node(bench, bench.b, run / "vpn"))
 
 
 def both(number: int = 1, **fields: object) -> tuple[IpsecTunnel, IpsecTunnel]:
@@ -191,7 +145,7 @@ def test_two_tunnels_between_the_same_addresses_each_carry_their_own_data(pair: 
         first, second = await pair.vpn.driver.observe(pair.vpn.config)
         assert first.bytes_in == second.bytes_in == 84
         # The rest of the namespace's traffic is untouched by charon's routes.
-        assert "dev wan0" in ip("-n", pair.gateway.namespace, "route", "get", "198.18.0.2")
+        assert "dev c0" in pair.bench.ip("-n", pair.gateway.namespace, "route", "get", "198.18.0.2")
         assert await pair.gateway.ensure(both(2)[0]) == ["charon of tunnel t1 ended"]
         assert await pair.gateway.ping("169.254.2.2")
         await pair.down()
@@ -207,19 +161,15 @@ def test_a_killed_charon_is_noticed_and_the_tunnel_comes_back(pair: Pair, end: s
         pid = node.driver.daemons()[0].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await eventually(lambda: _true(lambda: node.saw("charon died") == ["t1"]), 1.0)
+        await pair.bench.eventually(lambda: node.saw("charon died") == ["t1"], 1.0)
         assert node.driver.devices() == {}
         assert (await node.driver.observe(node.config))[0].ike_state == "down"
         assert await node.ensure() == ["charon of tunnel t1 restarted", "tunnel t1 loaded"]
-        await eventually(lambda: pair.gateway.ping("169.254.1.2"))
+        await pair.bench.eventually(lambda: pair.gateway.ping("169.254.1.2"))
         assert node.driver.daemons()[0].restarts == 1
         await pair.down()
 
     asyncio.run(scenario())
-
-
-async def _true(look: Callable[[], bool]) -> bool:
-    return look()
 
 
 def test_the_next_agent_adopts_the_running_charon_and_hears_of_its_events(pair: Pair) -> None:
@@ -233,7 +183,7 @@ def test_the_next_agent_adopts_the_running_charon_and_hears_of_its_events(pair: 
         assert pair.gateway.driver.daemons()[0].pid == pid
         assert await pair.gateway.ping("169.254.1.2")
         await pair.gateway.driver.terminate("t1")
-        await eventually(lambda: _true(lambda: pair.gateway.saw("IKE down") == ["t1"]), 1.0)
+        await pair.bench.eventually(lambda: pair.gateway.saw("IKE down") == ["t1"], 1.0)
         await pair.gateway.driver.initiate("t1")
         assert await pair.gateway.up()
         await pair.down()
@@ -250,7 +200,7 @@ def test_a_wrong_key_names_the_reason_without_the_key_and_a_new_key_brings_the_t
             await pair.gateway.driver.initiate("t1")
         assert "Wrong-PSK" not in str(failed.value)
         assert await pair.gateway.ensure(gateway) == ["tunnel t1 loaded"]
-        await eventually(pair.gateway.up)
+        await pair.bench.eventually(pair.gateway.up)
         for path in pair.gateway.run_dir.rglob("*"):
             assert not path.is_file() or "Cloud-PSK" not in path.read_text(errors="replace")
         await pair.down()
@@ -261,12 +211,12 @@ def test_a_wrong_key_names_the_reason_without_the_key_and_a_new_key_brings_the_t
 def test_a_silent_path_takes_the_tunnel_down_and_its_return_brings_it_back(pair: Pair) -> None:
     async def scenario() -> None:
         await pair.up(both())
-        ip("-n", pair.vpn.namespace, "link", "set", "wan0", "down")
+        pair.bench.ip("-n", pair.vpn.namespace, "link", "set", "c0", "down")
         cut = time.monotonic()
-        await eventually(lambda: _true(lambda: bool(pair.gateway.saw("IKE down"))), 6.0)
+        await pair.bench.eventually(lambda: bool(pair.gateway.saw("IKE down")), 6.0)
         assert time.monotonic() - cut < 4.0
-        ip("-n", pair.vpn.namespace, "link", "set", "wan0", "up")
-        await eventually(lambda: pair.gateway.ping("169.254.1.2"), 6.0)
+        pair.bench.ip("-n", pair.vpn.namespace, "link", "set", "c0", "up")
+        await pair.bench.eventually(lambda: pair.gateway.ping("169.254.1.2"), 6.0)
         await pair.down()
 
     asyncio.run(scenario())

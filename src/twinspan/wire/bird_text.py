@@ -141,6 +141,7 @@ def parse_route_count(reply: Reply) -> int:
 class TableRoute(msgspec.Struct, frozen=True, kw_only=True):
     """One route of a BIRD table."""
 
+    table: str
     prefix: str
     protocol: str
     """The protocol that brought it into BIRD."""
@@ -152,11 +153,13 @@ class TableRoute(msgspec.Struct, frozen=True, kw_only=True):
 def parse_routes(reply: Reply) -> list[TableRoute]:
     """Routes of `show route`; a prefix that has several is named in its first line only."""
     routes: list[TableRoute] = []
-    prefix = ""
+    table = prefix = ""
     for line in reply.lines:
-        if match := re.match(r"(\S*)\s+(?:unicast|unreachable|blackhole|prohibit) \[(\S+) [^\]]*\]( \*)?", line):
+        if match := re.fullmatch(r"Table (\S+):", line):
+            table = match[1]
+        elif match := re.match(r"(\S*)\s+(?:unicast|unreachable|blackhole|prohibit) \[(\S+) [^\]]*\]( \*)?", line):
             prefix = match[1] or prefix
-            routes.append(TableRoute(prefix=prefix, protocol=match[2], best=bool(match[3])))
+            routes.append(TableRoute(table=table, prefix=prefix, protocol=match[2], best=bool(match[3])))
         elif routes and (match := re.match(r"\s+(?:via (\S+) on|dev) (\S+)", line)):
             routes[-1] = msgspec.structs.replace(routes[-1], via=match[1], device=match[2])
     return routes
