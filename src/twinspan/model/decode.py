@@ -11,11 +11,12 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar, cast
 
-from msgspec import NODEFAULT, Struct
+from msgspec import Struct
 from msgspec import inspect as shapes
 
 from twinspan.model import field_check
 from twinspan.model.field_check import Problem, value_text
+from twinspan.model.field_plan import Field, fields_of, without_none
 from twinspan.model.field_rules import CHOICE, MISSING, SECRET, TYPE, UNKNOWN
 from twinspan.model.fields import Profile
 from twinspan.model.finding import Finding, Path
@@ -33,34 +34,12 @@ class Decoded(Struct, Generic[StructT], frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
-class _Field(Struct, frozen=True, kw_only=True):
-    name: str
-    shape: shapes.Type
-    extra: dict[str, Any]
-    required: bool
-
-
-@functools.cache
-def _fields(cls: type[Struct]) -> dict[str, _Field]:
-    info = cast("shapes.StructType", shapes.type_info(cls))
-    fields = {}
-    for field in info.fields:
-        shape: shapes.Type = field.type
-        extra: dict[str, Any] = {}
-        if isinstance(shape, shapes.Metadata):
-            extra = shape.extra or {}
-            shape = shape.type
-        required = field.default is NODEFAULT and field.default_factory is NODEFAULT
-        fields[field.name] = _Field(name=field.name, shape=shape, extra=extra, required=required)
-    return fields
-
-
 @functools.cache
 def profile_defaults(cls: type[Struct], profile: Profile) -> Mapping[str, Any]:
     """The defaults of a spec that are not the same in every profile."""
     return {
         name: field.extra["defaults"][profile]
-        for name, field in _fields(cls).items()
+        for name, field in fields_of(cls).items()
         if profile in field.extra.get("defaults", {})
     }
 
@@ -87,7 +66,7 @@ class _Decoder:
             plain = {}
         if not isinstance(plain, dict):
             return cast("StructT", self._wrong_type("a mapping of fields", plain, path, {}))
-        fields = _fields(cls)
+        fields = fields_of(cls)
         values: dict[str, Any] = dict(profile_defaults(cls, self.profile))
         for key, part in plain.items():
             if key in fields and fields[key].required and part is None:
@@ -108,7 +87,7 @@ class _Decoder:
         if isinstance(shape, shapes.UnionType):
             if plain is None:
                 return None
-            shape = next(part for part in shape.types if not isinstance(part, shapes.NoneType))
+            shape = without_none(shape)
         if isinstance(shape, shapes.StructType):
             if shape.cls is SecretSource:
                 return self._secret(plain, path, extra)
@@ -193,7 +172,7 @@ class _Decoder:
         problem = Problem(UNKNOWN, f"there is no field {value_text(key)} {where}", remedy)
         self._report(problem, "", (*path, key), {})
 
-    def _missing(self, name: str, field: _Field, path: Path, how: str) -> Any:
+    def _missing(self, name: str, field: Field, path: Path, how: str) -> Any:
         form = f" ({field.extra['form']})" if "form" in field.extra else ""
         self._report(Problem(MISSING, f"{name} {how}", f"write {name}{form}"), "", (*path, name), field.extra)
         return _BROKEN

@@ -7,12 +7,12 @@ In: `Site`. Out: findings. Next: `names.py`; all later rules may follow referenc
 import difflib
 import functools
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from msgspec import Struct
-from msgspec import inspect as shapes
 
 from twinspan.engine.admission.rule_book import Problem, rule
+from twinspan.model.field_plan import fields_of
 from twinspan.model.fields import TWINSPAN
 from twinspan.model.finding import Path
 from twinspan.model.kinds import KINDS, SECTIONS
@@ -30,13 +30,11 @@ class _Reference(NamedTuple):
 @functools.cache
 def _reference_fields(cls: type[Struct]) -> tuple[tuple[str, str, bool], ...]:
     """Field, kind, and whether it must be settled; nested structs are walked by `_references`."""
-    info = cast("shapes.StructType", shapes.type_info(cls))
-    found = []
-    for field in info.fields:
-        extra = (field.type.extra or {}) if isinstance(field.type, shapes.Metadata) else {}
-        if "ref" in extra:
-            found.append((field.name, extra["ref"], "filled" in extra))
-    return tuple(found)
+    return tuple(
+        (field.name, field.extra["ref"], "filled" in field.extra)
+        for field in fields_of(cls).values()
+        if "ref" in field.extra
+    )
 
 
 def _references(value: Struct, path: Path) -> Iterator[_Reference]:
