@@ -92,3 +92,33 @@ def test_the_source_is_advertised_over_the_circuit_and_the_gateway_takes_it(comp
 def test_with_change_route_off_the_node_is_told_to_probe_only(complete, deploy) -> None:
     vbr = deploy(complete(health_checks={"vbr": {"change_route": False}})).configs["vbr"]
     assert [check.change_route for check in vbr.health_checks] == [False]
+
+
+@pytest.mark.parametrize(
+    ("region", "limit"),
+    [("cn-hangzhou", 16), ("eu-central-1", 16), ("ap-southeast-6", 8), ("ap-northeast-2", 8), ("cn-fuzhou", 8)],
+)
+def test_a_region_gives_so_many_automatic_sources_and_no_more(judge, region: str, limit: int) -> None:
+    def refused(vbrs: int) -> bool:
+        names = ["vbr", *(f"vbr-{n}" for n in range(2, vbrs + 1))]
+        routers = {
+            name: {
+                "physical_connection": "circuit",
+                "vlan_id": n,
+                "account": "current" if n == 1 else str(1000 + n),
+                "local_gateway_ip": f"10.9.{n}.1",
+                "peer_gateway_ip": f"10.9.{n}.2",
+            }
+            for n, name in enumerate(names, start=1)
+        }
+        found = judge(
+            region=region,
+            gateway={"public_address": "198.18.0.154", "local_asn": 65001, "trunk_ports": ["circuit"]},
+            physical_connections={"circuit": {}},
+            virtual_border_routers=routers,
+            health_checks={name: {"virtual_border_router": name} for name in names},
+        )
+        return "R-HC-006" in rules(found)
+
+    assert not refused(limit)
+    assert refused(limit + 1)
