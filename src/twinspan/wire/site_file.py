@@ -107,7 +107,7 @@ def _refuse_bytes(content: bytes) -> Finding | None:
 def _refuse_text(text: str) -> Finding | None:
     for number, line in enumerate(text.split("\n"), start=1):
         indentation = line[: len(line) - len(line.lstrip(" \t"))]
-        if "\t" in indentation and line.strip() and not line.lstrip().startswith("#"):
+        if "\t" in indentation and line.strip():
             return _finding(TABS, "a tab indents this line", "use spaces", Place(number, indentation.index("\t") + 1))
         if not line.isprintable():
             for column, character in enumerate(line.rstrip("\r"), start=1):
