@@ -1,6 +1,6 @@
 """The node's local socket: config in, report and events out. One JSON object per line, 0600, root only.
 
-In: {"op": "apply" | "report" | "events" | "order" | "order-end", ...}. Out: {"ok": true, ...} or {"ok": false,
+In: {"op": "apply" | "report" | "events" | "clock" | "drill" | "order" | "order-end", ...}. Out: {"ok": true, ...} or {"ok": false,
 "error": "..."}. It is what the cloud connection's sub-connections will carry later. Next: `agent.node`.
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from twinspan.agent.orders import OrderRefused
+from twinspan.agent.orders import MAX_ORDER_S, OrderRefused
 from twinspan.drivers.netlink import NetlinkFailed
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import TwinspanError
@@ -67,6 +68,11 @@ async def _dispatch(node: Node, request: dict[str, Any]) -> dict[str, Any]:
             return {"report": await node.report()}
         case "events":
             return {"events": node.events.since(int(request.get("since_ns", 0)))}
+        case "clock":
+            return {"now_ns": time.time_ns()}
+        case "drill":
+            node.failover.expect_drill(time.time_ns() + int(min(float(request.get("for_s", 0)), MAX_ORDER_S) * 1e9))
+            return {}
         case "order":
             config_now = node.converger.config
             allowed = frozenset(
@@ -82,4 +88,4 @@ async def _dispatch(node: Node, request: dict[str, Any]) -> dict[str, Any]:
             await node.orders.open(str(request.get("link")))
             return {}
         case other:
-            raise OrderRefused(f"op {other!r}: unknown; use apply, report, events, order or order-end")
+            raise OrderRefused(f"op {other!r}: unknown; use apply, report, events, clock, drill, order or order-end")

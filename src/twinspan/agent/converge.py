@@ -78,6 +78,8 @@ class Converger:
 
     async def _pass(self, config: DeviceConfig) -> None:
         """One pass over everything; sets `converged` when it found nothing to do."""
+        # A charon that died took its device with it: what was known of devices may be old.
+        self._world.devices = self._drivers.strongswan.devices()
         done = await self._kernel(config)
         done += await self._drivers.vlan.ensure(config)
         done += await self._drivers.strongswan.ensure(config)

@@ -45,6 +45,7 @@ class FailoverLoop:
         self._export_switches: Mapping[str, tuple[str, ...]] = {}
         self._import_switches: Mapping[str, tuple[str, ...]] = {}
         self._held: dict[str, bool] = {}
+        self._drilled_until_ns = 0
         self._import_held: frozenset[str] = frozenset()
 
     def configure(
@@ -69,6 +70,10 @@ class FailoverLoop:
         """A VBR health check holds (or releases) what the circuit's far end announces."""
         self._import_held = self._import_held | {span} if held else self._import_held - {span}
         self.wake()
+
+    def expect_drill(self, until_ns: int) -> None:
+        """Switches until then are ordered ones and no flaps."""
+        self._drilled_until_ns = until_ns
 
     @property
     def import_held(self) -> frozenset[str]:
@@ -111,7 +116,9 @@ class FailoverLoop:
         before = self.decision
         now_ns = time.time_ns()
         seen = self._world.observe_spans(config)
-        self.decision, self._state = failover.decide(config.failover, seen, self._state, now_ns)
+        self.decision, self._state = failover.decide(
+            config.failover, seen, self._state, now_ns, drilled=now_ns < self._drilled_until_ns
+        )
         self._world.override_onto = self.decision.override_onto
         if before is None or (before.carrying, before.override_onto) != (
             self.decision.carrying,

@@ -82,19 +82,24 @@ def initial_state(policy: Failover) -> FailoverState:
 
 
 def decide(
-    policy: Failover, seen: Mapping[str, SpanObservation], state: FailoverState, now_ns: int
+    policy: Failover,
+    seen: Mapping[str, SpanObservation],
+    state: FailoverState,
+    now_ns: int,
+    *,
+    drilled: bool = False,
 ) -> tuple[FailoverDecision, FailoverState]:
     """Choose the span to carry traffic.
 
     A healthy choice is kept; an unhealthy one is never kept while a healthy one exists; with every span down the last
-    one is kept and a condition says so.
+    one is kept and a condition says so. While `drilled`, leaving the active span is no flap: somebody asked for it.
     """
     active, standby = _active(policy), _standby(policy)
     verdicts, dead_targets = judge(policy, seen)
     healthy_since = _healthy_since(verdicts[active.name], state, now_ns)
     carrying, reason, recheck = _choose(policy, verdicts, state, healthy_since, now_ns)
     flaps = tuple(t for t in state.flaps_ns if now_ns - t < policy.flap_window_s * NS_PER_S)
-    if state.proven and state.carrying == active.name and carrying != active.name:
+    if state.proven and not drilled and state.carrying == active.name and carrying != active.name:
         flaps = (*flaps, now_ns)
     on_standby = carrying == standby.name and verdicts[standby.name].healthy is not False
     decision = FailoverDecision(

@@ -89,6 +89,10 @@ class AgentClient:
         """The node's wall clock in ns."""
         return self.request({"op": "clock"}).now_ns
 
+    def expect_drill(self, for_s: float) -> None:
+        """Announces a drill: switches within this time are ordered ones and do not count as flaps."""
+        self.request({"op": "drill", "for_s": for_s})
+
     def shut_port(self, link: str, expires_s: float) -> tuple[int, int]:
         """Orders a data link down for so long; the node's wall clock in ns just before and after it was done."""
         reply = self.request({"op": "order", "order": "port-shutdown", "link": link, "expires_s": expires_s})

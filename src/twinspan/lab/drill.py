@@ -1,0 +1,243 @@
+"""The drill: prove the standby, load both directions, break, wait, mend, wait, and say what users lost.
+
+In: a running lab, a fault and its options. Out: a `DrillReport`. The injection is an order with an expiry, so a drill
+that is killed in the middle leaves nothing broken. Measuring is `lab.load`'s, judging `engine.drill`'s; this module only
+runs the sequence. Next: `cli.drill_report` shows the result.
+
+    prove standby -> load on -> inject -> switched? -> heal -> returned? -> load off -> compose
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from twinspan.engine.drill import compose
+from twinspan.engine.drill_expectation import expect
+from twinspan.lab.clock import wait_until
+from twinspan.lab.injection import Injection
+from twinspan.lab.lab import Lab
+from twinspan.lab.load import Load
+from twinspan.lab.paths import PathWatcher
+from twinspan.lab.state import FaultOptions
+from twinspan.lab.status import active_faults
+from twinspan.model.device_report import DeviceReport
+from twinspan.model.drill import (
+    DIRECTIONS,
+    ClockOffset,
+    DrillEvent,
+    DrillFacts,
+    DrillReport,
+    Expectation,
+    Jitter,
+    Path,
+)
+from twinspan.model.errors import Rejected, TwinspanError
+
+LEAD_S = 1.0
+"""Quiet load before the fault: shows that the path was clean."""
+SETTLE_S = 1.0
+"""Load after a switch, so that late losses still count."""
+SWITCH_SLACK_S = 2.0
+RETURN_SLACK_S = 15.0
+"""BFD's slow start, BGP's reconnect and the probes' recovery, before the hold-down begins."""
+PROOF_S = 10.0
+"""How long a standby may take to prove itself before the drill refuses."""
+CLOCK_ROUNDS = 5
+ONE_SHOT_S = 2.0
+"""How long a fault that is over in an instant is watched before the way back is."""
+
+
+class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
+    fault: FaultOptions = FaultOptions()
+    force: bool = False
+    """Go on although the standby is not proven."""
+    rate_hz: int = 1000
+    hold_s: float = 0.0
+    """Keep the fault at least so long after the switch."""
+    jitter: Jitter | None = None
+
+
+class Drill:
+    """One drill on one lab."""
+
+    def __init__(
+        self, lab: Lab, fault: str, options: DrillOptions, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._lab, self._fault, self._options, self._say = lab, fault, options, say
+        self._timers = lab.deployment.expectation
+        self._expected = expect(fault, self._timers)
+        self._started = time.time_ns()
+
+    def run(self) -> DrillReport:
+        """The whole sequence. Raises `Rejected` if the lab is broken already."""
+        broken = active_faults(self._lab.fresh())
+        if broken:
+            names = ", ".join(f.name for f in broken)
+            raise Rejected(f"lab {self._lab.name} is broken already: {names}", remedy="twinspan lab mend --all")
+        self._say("proving the standby")
+        proven, proof = prove_standby(self._lab)
+        if not proven and not self._options.force:
+            return compose(self._facts(proven, proof), ())
+        return self._measured(proven, proof)
+
+    def _measured(self, proven: bool, proof: tuple[str, ...]) -> DrillReport:
+        lab, deployment = self._lab, self._lab.deployment
+        watcher = PathWatcher(lab)
+        load = Load.start(
+            lab.netns(deployment.site_endpoint.node),
+            deployment.site_endpoint.address,
+            lab.netns(deployment.cloud_endpoint.node),
+            deployment.cloud_endpoint.address,
+            rate_hz=self._options.rate_hz,
+            duration_limit_s=self._limit_s(),
+        )
+        watcher.start()
+        injection: Injection | None = None
+        try:
+            injection = Injection(lab, self._fault, self._fault_options())
+            with lab.agent("gateway") as agent:
+                agent.expect_drill(self._limit_s())
+            self._pause(LEAD_S)
+            self._say(f"breaking: {self._fault}")
+            injected = injection.fire()
+            self._await(watcher, self._expected.during, self._switch_limit_s())
+            self._pause(max(SETTLE_S, self._options.hold_s))
+            self._say("healing")
+            healed = injection.heal()
+            self._say(f"waiting for the way back (hold-down {self._timers.hold_down_s:g} s)")
+            self._await(watcher, self._expected.after, self._return_limit_s())
+            self._pause(SETTLE_S)
+        finally:
+            if injection is not None:
+                injection.heal()
+            logs = load.stop()
+            changes = watcher.stop()
+        facts = self._facts(proven, proof)
+        facts = msgspec.structs.replace(
+            facts,
+            injected_ns=injected.before_ns,
+            healed_ns=healed.before_ns,
+            path_changes=changes,
+            events=self._events(),
+            clock_offsets=clock_offsets(lab),
+        )
+        return compose(facts, logs)
+
+    def _facts(self, proven: bool, proof: tuple[str, ...]) -> DrillFacts:
+        begun = datetime.fromtimestamp(self._started / 1e9, tz=UTC)
+        return DrillFacts(
+            drill=f"{self._lab.name}-{self._fault}-{begun:%Y%m%dT%H%M%S}",
+            site=self._lab.deployment.site,
+            profile=self._lab.deployment.profile,
+            fault=self._fault,
+            started_at=begun.isoformat(timespec="milliseconds"),
+            injected_ns=0,
+            healed_ns=0,
+            max_outage_ms=float(self._timers.max_outage_ms),
+            expectation=self._expected,
+            standby_proven=proven,
+            standby_proof=proof,
+            forced=self._options.force and not proven,
+            jitter=self._options.jitter,
+        )
+
+    def _fault_options(self) -> FaultOptions:
+        """The order's expiry outlasts the drill's own waiting, and is not much longer."""
+        lasts_s = self._switch_limit_s() + max(SETTLE_S, self._options.hold_s) + 30.0
+        return msgspec.structs.replace(self._options.fault, expires_s=lasts_s)
+
+    def _switch_limit_s(self) -> float:
+        if self._expected.during != "vpn":
+            probes_s = self._timers.probe_interval_ms * (self._timers.probe_lost_threshold + 1) / 1000
+            return probes_s + SWITCH_SLACK_S
+        bound_s = (self._expected.bound_ms or 0.0) / 1000
+        checks_s = (self._timers.health_check_interval_s or 0) * ((self._timers.health_check_packets or 0) + 1)
+        slow = self._timers.bfd_interval_ms is None
+        return max(bound_s, checks_s if slow else 0.0, self._timers.hold_time_s if slow else 0.0) + SWITCH_SLACK_S
+
+    def _return_limit_s(self) -> float:
+        return self._timers.hold_down_s * 4 + self._timers.hold_time_s + RETURN_SLACK_S
+
+    def _limit_s(self) -> float:
+        return LEAD_S + self._switch_limit_s() + self._options.hold_s + self._return_limit_s() + 2 * SETTLE_S + 30.0
+
+    def _await(self, watcher: PathWatcher, path: Path, limit_s: float) -> None:
+        """Until both directions are on `path`, or the limit; the verdict tells the difference."""
+        if path == "none" or self._fault in ONE_MOMENT:
+            limit_s = ONE_SHOT_S if self._fault in ONE_MOMENT and path == self._expected.during else limit_s
+        wait_until(lambda: all(watcher.current().get(d) == path for d in DIRECTIONS), limit_s)
+
+    def _pause(self, seconds: float) -> None:
+        wait_until(lambda: False, seconds)
+
+    def _events(self) -> tuple[DrillEvent, ...]:
+        with self._lab.client() as client:
+            found = client.events(self._started)
+        return tuple(
+            DrillEvent(at_ns=e.at_ns, node=e.node, source=e.source, what=e.what, detail=e.detail) for e in found
+        )
+
+
+ONE_MOMENT = {"bgp-reset", "daemon-kill", "agent-kill"}
+
+
+def prove_standby(lab: Lab) -> tuple[bool, tuple[str, ...]]:
+    """Whether the standby would carry traffic now, by its own pinned probes; a sentence for every check."""
+    proof: tuple[str, ...] = ()
+    proven = False
+
+    def check() -> bool:
+        nonlocal proof, proven
+        try:
+            with lab.agent("gateway") as agent:
+                proven, proof = _judge_standby(agent.report())
+        except TwinspanError as error:
+            proven, proof = False, (str(error),)
+        return proven
+
+    wait_until(check, PROOF_S)
+    return proven, proof
+
+
+def _judge_standby(report: DeviceReport) -> tuple[bool, tuple[str, ...]]:
+    if report.failover is None:
+        return False, ("the gateway has no failover policy",)
+    sentences, good = [], True
+    for tunnel in report.tunnels:
+        established = tunnel.child_state == "INSTALLED"
+        good = good and (established or len(report.tunnels) > 1)
+        sentences.append(f"tunnel {tunnel.name}: IKE {tunnel.ike_state}, child {tunnel.child_state}")
+    for span in report.failover.spans:
+        good = good and span.healthy
+        sentences.append(f"{span.name} ({span.role}): {'healthy' if span.healthy else '; '.join(span.reasons)}")
+    for probe in report.probes:
+        if probe.name.startswith("vpn:"):
+            good = good and probe.state == "up"
+            rtt = f", {probe.rtt_ms:.1f} ms" if probe.rtt_ms is not None else ""
+            sentences.append(f"probe {probe.name}: {probe.state}{rtt}")
+    return good, tuple(sentences)
+
+
+def clock_offsets(lab: Lab) -> tuple[ClockOffset, ...]:
+    """Each node's clock against this process's, from the best of a few exchanges (RFC 5905's minimum filter)."""
+    with lab.client() as client:
+        found = client.gather(_offset)
+    return tuple(o for o in found.values() if isinstance(o, ClockOffset))
+
+
+def _offset(agent: Any) -> ClockOffset:
+    best: tuple[float, float] | None = None
+    for _ in range(CLOCK_ROUNDS):
+        before = time.time_ns()
+        theirs = agent.clock()
+        after = time.time_ns()
+        error_us, offset_us = (after - before) / 2000, (theirs - (before + after) / 2) / 1000
+        if best is None or error_us < best[0]:
+            best = (error_us, offset_us)
+    assert best is not None
+    return ClockOffset(node=agent.node, offset_us=round(best[1], 1), error_us=round(best[0], 1))
