@@ -140,6 +140,21 @@ def site_file_page() -> str:
     site_parts = [cls for cls in from_tops if not _belongs_to_resource(cls)]
     parts = "".join(f"\n### {cls.__name__}\n\n{_doc(cls)}\n\n{field_table(cls)}" for cls in site_parts)
     rows = "\n".join(f"| `{kind.section}` | {kind.label} | {_doc(kind.spec)} |" for kind in KINDS.values())
+    return f"""{_introduction()}## Top level
+
+{field_table(SiteFile, tops)}
+Sections hold resources by name:
+
+| section | kind | meaning |
+|---|---|---|
+{rows}
+
+## Parts
+{parts}"""
+
+
+def _introduction() -> str:
+    """What a site file is, before its fields."""
     return f"""# The site file
 {MADE}
 One YAML file describes one site. The shortest one that works:
@@ -184,17 +199,7 @@ error[R-FIELD-004] site.yaml:12:14 virtual_border_routers.vbr.vlan_id: 3000
 
 An error forbids going on; a warning does not. At most twenty are printed at once.
 
-## Top level
-
-{field_table(SiteFile, tops)}
-Sections hold resources by name:
-
-| section | kind | meaning |
-|---|---|---|
-{rows}
-
-## Parts
-{parts}"""
+"""
 
 
 def _belongs_to_resource(cls: type[Struct]) -> bool:

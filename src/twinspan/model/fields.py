@@ -24,7 +24,7 @@ SEED_STEP_4 = "seed 004, Step 4"
 SEED_STEP_6 = "seed 004, Step 6"
 TWINSPAN = "Twinspan"
 
-Format = Literal["ipv4", "ipv6", "ip", "ipv4-prefix", "ipv6-prefix", "ip-prefix", "ipv4-interface"]
+Format = Literal["ipv4", "ipv6", "ip", "ipv4-prefix", "ipv6-prefix"]
 """What a text must be. A prefix has no host bits set."""
 
 _JSON_FORMATS = {"ipv4": "ipv4", "ipv6": "ipv6"}

@@ -1,6 +1,6 @@
 """The register of resource kinds: name, spec, section of the site file, and the rule its names follow.
 
-In: the nouns. Out: `KINDS`, `kind_of_section`. Next: `decode.py`.
+In: the nouns. Out: `KINDS`, `SECTIONS`. Next: `decode.py`.
 """
 
 import re

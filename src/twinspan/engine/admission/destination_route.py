@@ -26,6 +26,7 @@ class _Route(NamedTuple):
     """Source prefix of a policy-based route; empty for a destination-based one."""
     destination: str
     weight: int
+    advertised: bool
 
 
 def _destination_routes(site: Site) -> list[_Route]:
@@ -37,6 +38,7 @@ def _destination_routes(site: Site) -> list[_Route]:
             "",
             route.destination,
             route.weight,
+            route.advertise_to_vpc,
         )
         for name, route in site.destination_routes.items()
     ]
@@ -51,6 +53,7 @@ def _policy_routes(site: Site) -> list[_Route]:
             route.route_source,
             route.destination,
             route.weight,
+            route.advertise_to_vpc,
         )
         for name, route in site.policy_routes.items()
     ]
@@ -121,15 +124,17 @@ def _useless_weight(site: Site) -> Iterator[Problem]:
 
 @rule(
     "R-DBR-006",
-    "A destination is not in both tables: withdrawing the destination-based route withdraws the policy-based one too.",
+    "A destination is not advertised from both tables: withdrawing the destination-based route withdraws the "
+    "policy-based one too.",
     source=SEED_STEP_2,
     severity="warning",
 )
 def _twins(site: Site) -> Iterator[Problem]:
-    routes = {(route.gateway, route.destination): route.path[1] for route in _destination_routes(site)}
+    advertised = [route for route in _destination_routes(site) if route.advertised]
+    routes = {(route.gateway, route.destination): route.path[1] for route in advertised}
     for route in _policy_routes(site):
         twin = routes.get((route.gateway, route.destination))
-        if twin is not None:
+        if twin is not None and route.advertised:
             problem = f"destination-based route {twin} has the same destination and is advertised to the same table"
             yield Problem((*route.path, "destination"), problem, "keep one of the two", route.destination)
 
