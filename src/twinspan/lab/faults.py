@@ -148,9 +148,9 @@ def _prefix_withdrawn(lab: Lab, options: FaultOptions) -> list[Effect]:
     write_private(trial, render_bird(config, {}, log_path=str(original.with_name("bird.log"))).encode())
 
     def command(expires_s: float) -> str:
-        return f'configure soft "{trial}" timeout {max(1, round(expires_s))}'
+        return f'configure "{trial}" timeout {max(1, round(expires_s))}'
 
-    return [BirdCommand(lambda: places.bird_argument(lab, VBR, "-s"), command, undo=f'configure soft "{original}"')]
+    return [BirdCommand(lambda: places.bird_argument(lab, VBR, "-s"), command, undo=f'configure "{original}"')]
 
 
 def without_prefix(config: DeviceConfig, peers: set[str], prefix: str) -> DeviceConfig:
