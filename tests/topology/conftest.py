@@ -73,7 +73,7 @@ class Bench:
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     # Not pytest's own directory: the path of a unix socket has at most 107 characters.
-    made = Bench(Path(tempfile.mkdtemp(prefix="tst-", dir="/tmp")))
+    made = Bench(Path(tempfile.mkdtemp(prefix="tst-", dir="/run")))
     try:
         made.build()
         yield made

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,10 @@ from twinspan.drivers.bird import BirdDriver
 from twinspan.drivers.daemon import DaemonFailed
 from twinspan.model.device_config import Bfd, Bgp, BgpPeer, DeviceConfig, NextHop, Originate, PrefixFilter, StaticRoute
 from twinspan.model.device_report import BgpStatus, Event
+from twinspan.model.kernel import BIRD_PROTOCOL
 from twinspan.model.secret import Secret
 from twinspan.wire.bird import export_switches, import_switches
+from twinspan.wire.rtnetlink import RTMGRP_IPV4_ROUTE, RouteChanged, decode
 
 pytestmark = pytest.mark.topology
 KEY, OTHER_KEY = Secret("Vbr-Secret-1"), Secret("Vbr-Secret-2")
@@ -71,6 +76,25 @@ class Pair:
         await self.bench.eventually(self.gateway.established)
         await self.bench.eventually(self.vbr.established)
 
+    @contextlib.contextmanager
+    def watched(self, node: Node) -> Iterator[Callable[[], list[tuple[str, bool]]]]:
+        """A function that gives every change of BIRD's routes in `node`'s kernel since: (prefix, added)."""
+        with self.bench.inside(node.namespace):
+            events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        seen: list[tuple[str, bool]] = []
+
+        def changes() -> list[tuple[str, bool]]:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    found = decode(events.recv(65536, socket.MSG_DONTWAIT))
+                    routes = [e for e in found if isinstance(e, RouteChanged) and e.protocol == BIRD_PROTOCOL]
+                    seen.extend((route.prefix, route.added) for route in routes)
+            return seen
+
+        with events:
+            events.bind((0, RTMGRP_IPV4_ROUTE))
+            yield changes
+
     async def down(self) -> None:
         for node in (self.gateway, self.vbr):
             await node.driver.stop()
@@ -90,7 +114,7 @@ def with_peers(config: DeviceConfig, *peers: BgpPeer) -> DeviceConfig:
     return msgspec.structs.replace(config, bgp=msgspec.structs.replace(config.bgp, peers=peers))
 
 
-def gateway(quota: int | None = 3, bfd: Bfd | None = BFD) -> DeviceConfig:
+def gateway(quota: int = 3, bfd: Bfd | None = BFD, pins: tuple[str, ...] = ("192.168.1.254/32",)) -> DeviceConfig:
     peer = BgpPeer(
         name="vbr",
         local_address="10.0.0.2",
@@ -109,7 +133,7 @@ def gateway(quota: int | None = 3, bfd: Bfd | None = BFD) -> DeviceConfig:
     )
     originate = (
         Originate(prefix="192.168.1.0/24", span="circuit-1"),
-        Originate(prefix="192.168.1.254/32", span="circuit-1", pinned=True),
+        *(Originate(prefix=prefix, span="circuit-1", pinned=True) for prefix in pins),
     )
     bgp = Bgp(router_id="1.1.1.1", asn=65001, peers=(peer,), originate=originate)
     return DeviceConfig(node="gw", role="gateway", site="s", bgp=bgp)
@@ -164,9 +188,18 @@ def test_a_held_export_leaves_only_what_is_pinned_at_the_far_end(pair: Pair) -> 
         await pair.bench.eventually(lambda: pair.vbr.kernel() == {"192.168.1.254"}, 1.0)
         status = await pair.gateway.session()
         assert (status.state, status.export_held, status.import_held) == ("Established", True, False)
-        # Another configuration does not let go of the hold.
-        assert await pair.gateway.ensure(gateway(quota=4)) == ["bird reconfigured"]
-        assert pair.vbr.kernel() == {"192.168.1.254"}
+        # Another configuration does not let go of the hold, not even for a moment or by the next agent.
+        with pair.watched(pair.vbr) as changes:
+            assert await pair.gateway.ensure(gateway(quota=4)) == ["bird reconfigured"]
+            await pair.gateway.driver.close()
+            pair.gateway.driver = pair.gateway.new_driver()
+            config = gateway(quota=5, pins=("192.168.1.254/32", "192.168.1.253/32"))
+            assert await pair.gateway.ensure(config) == ["bird reconfigured"]
+            assert (await pair.gateway.session()).export_held
+            # BGP keeps the order, so that whatever was announced before is here when this is.
+            await pair.bench.eventually(lambda: "192.168.1.253" in pair.vbr.kernel(), 1.0)
+            assert changes() == [("192.168.1.253/32", True)]
+        await pair.gateway.ensure(gateway())
         await pair.gateway.driver.set_held(dict.fromkeys(switches, False))
         await pair.bench.eventually(lambda: pair.vbr.kernel() == {"192.168.1.0/24", "192.168.1.254"}, 1.0)
         await pair.down()

@@ -25,7 +25,16 @@ from twinspan.drivers.daemon import (
 from twinspan.drivers.log_tail import LogTail
 from twinspan.model.device_config import BgpPeer, DeviceConfig
 from twinspan.model.device_report import BfdStatus, BgpStatus, DaemonStatus, Event
-from twinspan.wire.bird import admitted, export_switches, import_switches, render_bird, session_name, symbol, table_name
+from twinspan.wire.bird import (
+    admitted,
+    export_switches,
+    import_switches,
+    render_bird,
+    session_name,
+    symbol,
+    table_name,
+    with_disabled,
+)
 from twinspan.wire.bird_text import (
     LogReader,
     ProtocolState,
@@ -82,7 +91,7 @@ class BirdDriver:
             make_private_dir(self._dir)
             if not self._daemon.adopt():
                 return await self._start(text)
-            self._tail.start()
+            await self._begin(config)
             if self._loaded == self._identity(text):
                 return await self._admit_blocked()
             await self._replace(text)
@@ -158,6 +167,17 @@ class BirdDriver:
     def _identity(self, text: str) -> str:
         return f"{self._daemon.pid} {hashlib.sha256(text.encode()).hexdigest()}\n"
 
+    async def _begin(self, config: DeviceConfig) -> None:
+        """First sight of a BIRD that an earlier agent started: what it holds stays held."""
+        if self._tail.running:
+            return
+        self._tail.start()
+        spans = {p.span for p in (config.bgp.peers if config.bgp else ()) if p.span}
+        switches = {n for span in spans for n in (*import_switches(config, span), *export_switches(config, span))}
+        protocols = parse_protocols(await self._control.ask("show protocols"))
+        held = {name: True for name in switches if name in protocols and protocols[name].disabled}
+        self._held = {**held, **self._held}
+
     async def _start(self, text: str) -> list[str]:
         self._control.close()
         self.flush_kernel_routes()
@@ -174,7 +194,7 @@ class BirdDriver:
     async def _replace(self, text: str) -> None:
         """Put `text` in place of bird.conf if BIRD can read it."""
         new = self._dir / "bird.conf.new"
-        write_private(new, text)
+        write_private(new, with_disabled(text, (name for name, held in self._held.items() if held)))
         if not BIRD.executable.exists():
             return  # starting will say so
         process = await asyncio.create_subprocess_exec(

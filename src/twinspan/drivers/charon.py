@@ -69,7 +69,7 @@ class Charon:
     async def ensure(self, tunnel: IpsecTunnel) -> list[str]:
         """Bring it to `tunnel`; what was done in words. Raises `DaemonMissing`, `DaemonFailed`."""
         make_private_dir(self._dir / "run")
-        conf = render_strongswan_conf(tunnel, run_dir=str(self._dir))
+        conf = render_strongswan_conf(tunnel)
         done = []
         if self._daemon.adopt() and self._read("strongswan.conf") != conf:
             await self.stop()

@@ -32,9 +32,13 @@ class LogTail:
         self._file: BinaryIO | None = None
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def running(self) -> bool:
+        return self._timer is not None
+
     def start(self) -> None:
         """Begin at the end of what is there now: an earlier agent has reported that."""
-        if self._timer is not None:
+        if self.running:
             return
         if self._open() and self._file is not None:
             self._file.seek(0, os.SEEK_END)

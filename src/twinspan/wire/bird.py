@@ -100,6 +100,16 @@ def render_bird(config: DeviceConfig, devices: Mapping[str, str], *, log_path: s
     return _text(lines)
 
 
+def with_disabled(text: str, protocols: Iterable[str]) -> str:
+    """`text` with these protocols disabled from the start.
+
+    BIRD starts anew what is disabled by command when it is configured, so that a held span would announce for a moment.
+    """
+    for name in protocols:
+        text = re.sub(rf"^(protocol \w+ {re.escape(symbol(name))} {{)$", r"\1\n  disabled;", text, flags=re.MULTILINE)
+    return text
+
+
 def _text(lines: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
 

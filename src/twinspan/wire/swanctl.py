@@ -35,8 +35,8 @@ _FIRST_TABLE = 40000
 Message = dict[str, Any]
 
 
-def render_strongswan_conf(tunnel: IpsecTunnel, *, run_dir: str) -> str:
-    """`strongswan.conf` of the tunnel's charon, whose files all lie in `run_dir`.
+def render_strongswan_conf(tunnel: IpsecTunnel) -> str:
+    """`strongswan.conf` of the tunnel's charon; the paths are relative to the directory that it is started in.
 
     charon insists on a route for its device in a table of its own, and on a rule that looks there before the main
     table. The rule gets a mark that no packet has, and every charon its own table, so that they never matter.
@@ -56,7 +56,7 @@ def render_strongswan_conf(tunnel: IpsecTunnel, *, run_dir: str) -> str:
   i_dont_care_about_security_and_use_aggressive_mode_psk = {_yes(tunnel.ike_mode == "aggressive")}
   plugins {{
     vici {{
-      socket = unix://{run_dir}/charon.vici
+      socket = unix://charon.vici
     }}
     kernel-netlink {{
       fwmark = 0xdead
@@ -65,7 +65,7 @@ def render_strongswan_conf(tunnel: IpsecTunnel, *, run_dir: str) -> str:
   }}
   filelog {{
     main {{
-      path = {run_dir}/charon.log
+      path = charon.log
       time_format = %F %T
       time_add_ms = yes
       default = 1
