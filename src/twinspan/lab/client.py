@@ -46,6 +46,12 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()
 
 
+# Made here, once: msgspec (0.22) works out a type's decoding at first use, and two threads doing that for the same type
+# at the same time crash the interpreter.
+_DECODER = msgspec.json.Decoder(Reply)
+_ENCODER = msgspec.json.Encoder(enc_hook=encode_hook)
+
+
 class AgentClient:
     """One connection to one agent, opened at the first request and again after a failure."""
 
@@ -106,9 +112,7 @@ class AgentClient:
         """One request, one answer. Raises AgentUnreachable or AgentRefused."""
         end = time.monotonic() + self.deadline_s
         try:
-            reply = msgspec.json.decode(
-                self._exchange(msgspec.json.encode(body, enc_hook=encode_hook) + b"\n", end), type=Reply
-            )
+            reply = _DECODER.decode(self._exchange(_ENCODER.encode(body) + b"\n", end))
         except OSError as error:
             self.close()
             raise AgentUnreachable(f"{self.node}: the agent does not answer ({error})", delay_s=0.1) from error

@@ -1,7 +1,10 @@
 """The client asks several things on one connection, never waits past its deadline, and says who failed."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -160,3 +163,16 @@ def test_events_of_all_nodes_come_in_order_of_time(agent) -> None:
     _, second = agent(events(1, 10))
     with LabClient({"a": first.path, "b": second.path}) as lab:
         assert [event.at_ns for event in lab.events(0)] == [1, 5, 10, 20]
+
+
+def test_a_fresh_interpreter_survives_asking_many_nodes_at_once(agent) -> None:
+    """msgspec crashed when several threads met a type for the first time at the same moment."""
+    _, client = agent(lambda _: {"ok": True, "report": REPORT})
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom twinspan.lab.client import LabClient\n"
+        "with LabClient({str(n): Path(sys.argv[1]) for n in range(9)}) as lab:\n"
+        "    sys.exit(0 if all(a.node == 'n' for a in lab.reports().values()) else 1)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for _ in range(6):
+        assert subprocess.run([sys.executable, "-c", code, str(client.path)], env=environment, check=False).returncode == 0
