@@ -48,8 +48,10 @@ RETURN_SLACK_S = 15.0
 PROOF_S = 10.0
 """How long a standby may take to prove itself before the drill refuses."""
 CLOCK_ROUNDS = 5
+ONE_MOMENT = {"bgp-reset", "daemon-kill", "agent-kill"}
+"""Faults that are over in an instant."""
 ONE_SHOT_S = 2.0
-"""How long a fault that is over in an instant is watched before the way back is."""
+"""How long these are watched before the way back is."""
 
 
 class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,8 @@ class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False
     """Go on although the standby is not proven."""
     rate_hz: int = 1000
+    lead_s: float = LEAD_S
+    settle_s: float = SETTLE_S
     hold_s: float = 0.0
     """Keep the fault at least so long after the switch."""
     jitter: Jitter | None = None
@@ -102,16 +106,16 @@ class Drill:
             injection = Injection(lab, self._fault, self._fault_options())
             with lab.agent("gateway") as agent:
                 agent.expect_drill(self._limit_s())
-            self._pause(LEAD_S)
+            self._pause(self._options.lead_s)
             self._say(f"breaking: {self._fault}")
             injected = injection.fire()
             self._await(watcher, self._expected.during, self._switch_limit_s())
-            self._pause(max(SETTLE_S, self._options.hold_s))
+            self._pause(max(self._options.settle_s, self._options.hold_s))
             self._say("healing")
             healed = injection.heal()
             self._say(f"waiting for the way back (hold-down {self._timers.hold_down_s:g} s)")
             self._await(watcher, self._expected.after, self._return_limit_s())
-            self._pause(SETTLE_S)
+            self._pause(self._options.settle_s)
         finally:
             if injection is not None:
                 injection.heal()
@@ -148,7 +152,7 @@ class Drill:
 
     def _fault_options(self) -> FaultOptions:
         """The order's expiry outlasts the drill's own waiting, and is not much longer."""
-        lasts_s = self._switch_limit_s() + max(SETTLE_S, self._options.hold_s) + 30.0
+        lasts_s = self._switch_limit_s() + max(self._options.settle_s, self._options.hold_s) + 30.0
         return msgspec.structs.replace(self._options.fault, expires_s=lasts_s)
 
     def _switch_limit_s(self) -> float:
@@ -181,9 +185,6 @@ class Drill:
         return tuple(
             DrillEvent(at_ns=e.at_ns, node=e.node, source=e.source, what=e.what, detail=e.detail) for e in found
         )
-
-
-ONE_MOMENT = {"bgp-reset", "daemon-kill", "agent-kill"}
 
 
 def prove_standby(lab: Lab) -> tuple[bool, tuple[str, ...]]:

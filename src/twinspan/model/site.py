@@ -61,7 +61,7 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ge=1,
             le=600000,
         ),
-    ] = 1000
+    ] = 3000
     data_center: Annotated[DataCenterSpec, about("What lies behind the gateway.", source=SEED_PLANNING)]
     gateway: Annotated[GatewaySpec, about("The data centre's gateway.", source=SEED_PLANNING)]
     spans: Annotated[
