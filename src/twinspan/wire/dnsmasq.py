@@ -1,0 +1,104 @@
+"""dnsmasq's configuration files: one per process, from a node's DNS and DHCP services.
+
+In: a `DeviceConfig`. Out: file texts by instance name. The cloud's resolvers are a process each, so that one can die
+without the other, as the two addresses of the seed's Step 6 are two servers; DHCP is a process of its own. A value that
+could smuggle in a second setting is refused. Next: `drivers.dnsmasq`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from twinspan.model.device_config import DeviceConfig, DhcpServer, DnsServer
+from twinspan.model.errors import Rejected
+
+LOCAL_TTL_S = 5
+"""Clients keep an answer so long: short, so that a changed record is seen within a test's patience."""
+_COMMON = (
+    "keep-in-foreground",
+    "log-facility=-",
+    "user=nobody",
+    "group=nogroup",
+    "bind-dynamic",
+    "no-resolv",
+    "no-hosts",
+)
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+
+
+def render_dnsmasq(config: DeviceConfig) -> dict[str, str]:
+    """Text of every dnsmasq the node shall run, by instance name ("dns-100.100.2.136", "dhcp").
+
+    Paths are relative to the process's working directory. Raises `Rejected` for a value that is no name or address.
+    """
+    found: dict[str, str] = {}
+    if config.dns is not None:
+        for address in config.dns.listen_addresses:
+            found[f"dns-{address.replace(':', '_')}"] = _text(_dns(config.dns, address))
+    if config.dhcp is not None:
+        found["dhcp"] = _text(_dhcp(config.dhcp))
+    return found
+
+
+def _dns(dns: DnsServer, listen: str) -> Iterator[str]:
+    yield f"listen-address={_address('dns.listen_addresses', listen)}"
+    yield f"local-ttl={LOCAL_TTL_S}"
+    for suffix in dns.local_suffixes:
+        # Without it an unknown name under the suffix would be refused, not denied (NXDOMAIN).
+        yield f"local=/{_name('dns.local_suffixes', suffix)}/"
+    for name, address in dns.records:
+        yield f"host-record={_name('dns.records', name)},{_address('dns.records', address)}"
+    if dns.forward_suffix is not None:
+        # One of several forwarders may be dead: asking all of them is dnsmasq's only immediate fail-over.
+        yield "all-servers"
+        # A failure of the span must not be remembered longer than it lasts.
+        yield "no-negcache"
+        suffix = _name("dns.forward_suffix", dns.forward_suffix)
+        for forwarder in dns.forwarders:
+            yield f"server=/{suffix}/{_address('dns.forwarders', forwarder)}"
+
+
+def _dhcp(dhcp: DhcpServer) -> Iterator[str]:
+    start, end = _address("dhcp.range_start", dhcp.range_start), _address("dhcp.range_end", dhcp.range_end)
+    yield "port=0"
+    yield f"interface={_link(dhcp.link)}"
+    yield "except-interface=lo"
+    yield f"dhcp-range={start},{end},{_address('dhcp.netmask', dhcp.netmask)},{dhcp.lease_s}"
+    yield f"dhcp-option=option:router,{_address('dhcp.router', dhcp.router)}"
+    if dhcp.dns_servers:
+        servers = ",".join(_address("dhcp.dns_servers", server) for server in dhcp.dns_servers)
+        yield f"dhcp-option=option:dns-server,{servers}"
+    # The one server of its network: it answers a client that comes with a lease it does not know (RFC 2131 4.3.2).
+    yield "dhcp-authoritative"
+    yield "dhcp-sequential-ip"
+    yield "no-ping"
+    yield "quiet-dhcp"
+    yield "dhcp-leasefile=leases"
+
+
+def _text(lines: Iterator[str]) -> str:
+    return "".join(f"{line}\n" for line in (*_COMMON, *lines))
+
+
+def _address(field: str, value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError as error:
+        raise Rejected(f"{field}: {value!r} is no IP address", remedy="give one address, without a length") from error
+
+
+def _name(field: str, value: str) -> str:
+    name = value.rstrip(".")
+    if len(name) > 253 or not re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", name):
+        raise Rejected(
+            f"{field}: {value!r} is no DNS name", remedy="use labels of letters, digits and hyphens between points"
+        )
+    return name
+
+
+def _link(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}", value):
+        raise Rejected(f"dhcp.link: {value!r} cannot be a kernel device", remedy="name one of the node's links")
+    return value
