@@ -31,7 +31,7 @@ class FakeAgent:
         self.connections = 0
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(str(path))
-        self.server.listen(4)
+        self.server.listen(32)
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self) -> None:
