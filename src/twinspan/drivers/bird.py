@@ -25,16 +25,9 @@ from twinspan.drivers.daemon import (
 from twinspan.drivers.log_tail import LogTail
 from twinspan.model.device_config import BgpPeer, DeviceConfig
 from twinspan.model.device_report import BfdStatus, BgpStatus, DaemonStatus, Event
-from twinspan.wire.bird import (
-    admitted,
-    export_switches,
-    import_switches,
-    render_bird,
-    session_name,
-    symbol,
-    table_name,
-    with_disabled,
-)
+from twinspan.wire.bird import render_bird, with_disabled
+from twinspan.wire.bird_names import export_switches, import_switches, session_name, symbol, table_name
+from twinspan.wire.bird_session import admitted
 from twinspan.wire.bird_text import (
     LogReader,
     ProtocolState,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from twinspan.model.device_report import BfdStatus, Event
-from twinspan.wire.bird import peer_name
+from twinspan.wire.bird_names import peer_name
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_LINE = 65536

@@ -10,15 +10,9 @@ import pytest
 from twinspan.model.device_config import Bgp, BgpPeer, DeviceConfig, Originate, PrefixFilter
 from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret, decode_hook
-from twinspan.wire.bird import (
-    admitted,
-    export_switches,
-    import_switches,
-    peer_name,
-    render_bird,
-    session_name,
-    symbol,
-)
+from twinspan.wire.bird import export_switches, import_switches, render_bird, with_disabled
+from twinspan.wire.bird_names import peer_name, session_name, symbol
+from twinspan.wire.bird_session import admitted
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "bird"
 CASES = sorted(path.parent.name for path in GOLDEN.glob("*/config.json"))
@@ -164,3 +158,14 @@ def test_a_span_may_have_any_name() -> None:
 def test_a_session_name_leads_back_to_its_peer_and_nothing_else_does() -> None:
     assert peer_name(session_name("path")) == "path"
     assert peer_name("kernel4") is None
+
+
+def test_what_is_disabled_from_the_start_is_disabled_in_the_text_and_nothing_else() -> None:
+    text = render_bird(load("gateway_two_bgp_spans").config, {}, log_path="/x")
+    held = with_disabled(text, ["out_circuit4", "origin_circuit4", "unknown"])
+    assert held.count("  disabled;\n") == 2
+    assert block(held, "protocol pipe out_circuit4").startswith("  disabled;")
+    assert block(held, "protocol static origin_circuit4").startswith("  disabled;")
+    assert held.replace("  disabled;\n", "") == text
+    spaced = render_bird(node(peer(span="dc-1")), {}, log_path="/x")
+    assert with_disabled(spaced, ["in_dc-14"]).count("disabled;") == 1
