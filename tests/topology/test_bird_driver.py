@@ -428,6 +428,27 @@ def test_ipv6_over_several_hops_comes_up_with_bfd_and_can_be_held(pair: Pair) ->
     asyncio.run(scenario())
 
 
+def test_a_bird_that_hangs_delays_nobody_and_its_holds_are_made_up_for(pair: Pair) -> None:
+    async def scenario() -> None:
+        await pair.up()
+        pid = pair.gateway.driver.pid
+        assert pid is not None
+        switches = dict.fromkeys(export_switches(pair.gateway.config, "circuit-1"), True)
+        os.kill(pid, signal.SIGSTOP)
+        asked = time.monotonic()
+        assert await pair.gateway.driver.set_held(switches) == []
+        assert time.monotonic() - asked < 2.0
+        assert pair.gateway.saw("bird does not answer")
+        assert "does not answer" in (await pair.gateway.session()).last_error
+        os.kill(pid, signal.SIGCONT)
+        await pair.bench.eventually(pair.gateway.established)
+        assert len(await pair.gateway.driver.set_held(switches)) == 2
+        await pair.bench.eventually(lambda: pair.vbr.kernel() == {"192.168.1.254"})
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*/bird.conf")), ids=lambda path: path.parent.name)
 def test_bird_reads_every_golden_configuration(path: Path) -> None:
     done = subprocess.run(["bird", "-p", "-c", str(path)], check=False, capture_output=True, text=True)

@@ -95,10 +95,16 @@ class BirdDriver:
             return ["bird reconfigured"]
 
     async def observe(self, config: DeviceConfig) -> tuple[list[BgpStatus], list[BfdStatus]]:
-        """Sessions as BIRD sees them; all Idle while it does not run."""
+        """Sessions as BIRD sees them; all Idle, with the reason, while it does not run or does not answer."""
         peers = config.bgp.peers if config.bgp else ()
         if not peers or not self.alive:
-            return [_status(config, p, {}, 0, "bird is not running") for p in peers], []
+            return _unseen(config, "bird is not running"), []
+        try:
+            return await self._look(config, peers)
+        except DaemonFailed as failed:
+            return _unseen(config, failed.message), []
+
+    async def _look(self, config: DeviceConfig, peers: tuple[BgpPeer, ...]) -> tuple[list[BgpStatus], list[BfdStatus]]:
         protocols = parse_protocols(await self._control.ask("show protocols all"))
         bfd = []
         if any(p.bfd for p in peers):
@@ -114,11 +120,16 @@ class BirdDriver:
     async def set_held(self, protocols: Mapping[str, bool]) -> list[str]:
         """Disable (True) or enable protocols by name where that differs; those changed, in words.
 
-        It is remembered and done again when BIRD starts or is configured anew, before a session can come up.
+        It is remembered and done again when BIRD starts or is configured anew, before a session can come up. A BIRD
+        that does not answer is an event, not an error: the caller has more urgent things to do than to wait for it.
         """
         async with self._lock:
             self._held = dict(protocols)
-            return await self._hold() if self.alive else []
+            try:
+                return await self._hold() if self.alive else []
+            except DaemonFailed as failed:
+                self._tell("bird does not answer", failed.message)
+                return []
 
     async def restart_session(self, peer: str) -> None:
         """End the session with `peer` and open it again."""
@@ -238,7 +249,14 @@ class BirdDriver:
         self._control.close()
         self.flush_kernel_routes()
         self._tail.poll()
-        self._on_event(Event(at_ns=time.time_ns(), node=self._node, source="daemon", what="bird died"))
+        self._tell("bird died")
+
+    def _tell(self, what: str, detail: str = "") -> None:
+        self._on_event(Event(at_ns=time.time_ns(), node=self._node, source="daemon", what=what, detail=detail))
+
+
+def _unseen(config: DeviceConfig, why: str) -> list[BgpStatus]:
+    return [_status(config, peer, {}, 0, why) for peer in (config.bgp.peers if config.bgp else ())]
 
 
 def _status(

@@ -12,7 +12,8 @@ from pathlib import Path
 from twinspan.drivers.daemon import DaemonFailed
 from twinspan.wire.bird_text import Reply, ReplyReader
 
-_ANSWER_S = 3.0
+_ANSWER_S = 1.0
+"""BIRD answers within milliseconds; one that hangs must not hold up a failover that waits to hold an export."""
 
 
 class BirdControl:
@@ -26,7 +27,7 @@ class BirdControl:
         self._replies = ReplyReader()
 
     async def ask(self, command: str) -> Reply:
-        """BIRD's whole answer. Raises `DaemonFailed` if none comes within three seconds."""
+        """BIRD's whole answer. Raises `DaemonFailed` if none comes within a second."""
         async with self._lock:
             try:
                 async with asyncio.timeout(_ANSWER_S):

@@ -85,8 +85,12 @@ class Charon:
         return done
 
     async def observe(self) -> TunnelStatus:
-        """Its SAs as charon lists them; all down while it does not run."""
-        return tunnel_status(self._name, self.device, await self._sas() if self.alive else [])
+        """Its SAs as charon lists them; all down while it does not run or does not answer."""
+        sas: list[Message] = []
+        if self.alive:
+            with contextlib.suppress(DaemonFailed):
+                sas = await self._sas()
+        return tunnel_status(self._name, self.device, sas)
 
     async def initiate(self) -> None:
         """Bring the tunnel up and wait for it. Raises `DaemonFailed` with charon's reason."""
