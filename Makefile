@@ -12,7 +12,8 @@ help:
 	@echo "make lint            ruff, mypy, rooms and imports, pages"
 	@echo "make bench-failover  outage per fault, with the machine's own jitter beside it (root)"
 	@echo "make bench-plan      how long planning takes for 1, 100 and 1,000 sites"
-	@echo "make soak-NAME       long runs, one per name in bench/soak.py (root)"
+	@echo "make soak-bfd        ten minutes of load: does fast BFD switch although nothing failed? (root)"
+	@echo "make reference       write the generated pages in docs/reference again"
 	@echo "make lock            make the two lock files again from pyproject.toml"
 	@echo "make clean           stop every lab, then remove .venv, caches and build output"
 	@echo
@@ -46,6 +47,11 @@ lint: venv
 	.venv/bin/lint-imports --no-logo
 	$(PY) scripts/check_docs.py
 	$(PY) scripts/check_sizes.py
+	$(PY) scripts/generate_reference.py --check
+
+.PHONY: reference
+reference: venv
+	$(PY) scripts/generate_reference.py
 
 .PHONY: bench-failover bench-plan
 bench-failover: setup
@@ -53,10 +59,9 @@ bench-failover: setup
 bench-plan: venv
 	@$(PY) bench/plan.py </dev/null
 
-.PHONY: always
-always:
-soak-%: setup always
-	@$(PY) bench/soak.py $* </dev/null
+.PHONY: soak-bfd
+soak-bfd: setup
+	@$(PY) bench/soak.py </dev/null
 
 # uv resolves, pip installs; it lives in a folder of its own that goes when it is done.
 .PHONY: lock
