@@ -191,6 +191,41 @@ def test_the_next_agent_adopts_the_running_charon_and_hears_of_its_events(pair: 
     asyncio.run(scenario())
 
 
+def test_the_log_of_charon_stays_bounded_while_it_keeps_writing(pair: Pair) -> None:
+    async def scenario() -> None:
+        await pair.up(both())
+        log = pair.gateway.run_dir / "t1" / "charon.log"
+        append(log, b"x" * 1_100_000)
+        assert await pair.gateway.ensure() == []
+        assert size(log) < 100_000
+        before = size(log)
+        await pair.gateway.driver.terminate("t1")
+        await pair.bench.eventually(lambda: before < size(log) < 100_000)
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def test_files_with_secrets_lie_where_only_their_owner_can_look(pair: Pair) -> None:
+    async def scenario() -> None:
+        await pair.up(both())
+        directory = pair.gateway.run_dir
+        for path in (directory, directory / "t1", directory / "t1" / "run"):
+            assert path.stat().st_mode & 0o777 == 0o700
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
 def test_a_wrong_key_names_the_reason_without_the_key_and_a_new_key_brings_the_tunnel_up(pair: Pair) -> None:
     async def scenario() -> None:
         (gateway, vpn), (wrong, _) = both(), both(psk=Secret("Wrong-PSK"))

@@ -189,8 +189,10 @@ class Daemon:
 
 
 def make_private_dir(path: Path) -> None:
-    """Make the directory, for its owner only; parents too."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make the directory for its owner only, and so those above it that are missing."""
+    if not path.is_dir():
+        make_private_dir(path.parent)
+        path.mkdir(exist_ok=True, mode=0o700)
 
 
 def private_file(path: Path) -> BinaryIO:
