@@ -6,6 +6,7 @@ does the same with load on the lab and a stopwatch.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -84,7 +85,7 @@ def break_(  # noqa: PLR0913  one parameter for each option
     return 0
 
 
-def _refuse_unused(fault: str, chosen: dict[str, object]) -> None:
+def _refuse_unused(fault: str, chosen: Collection[str]) -> None:
     """An option that the fault does not read is a misunderstanding; better said than ignored."""
     if fault not in FAULTS:
         raise Rejected(f"there is no fault {fault!r}", remedy=f"faults: {', '.join(FAULTS)}")

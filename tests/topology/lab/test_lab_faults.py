@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 from frames import TCP, frame, ip_packet, passes
-from lab_helpers import eventually, leftovers
-from lab_site import OFFICE, PC, USER
+from lab_helpers import FAKE_AGENT, eventually, leftovers
+from lab_site import OFFICE, PC, USER, mini_site
 
 from twinspan.lab import process
+from twinspan.lab.down import take_down
 from twinspan.lab.injection import Injection, mend, mend_listed
 from twinspan.lab.lab import Lab
 from twinspan.lab.state import FaultOptions
 from twinspan.lab.status import active_faults, look
+from twinspan.lab.up import UpOptions, bring_up
 from twinspan.model.errors import Rejected, Unavailable
 
 markers = (f"frame {number} {os.getpid()}".encode() for number in itertools.count())
@@ -34,10 +36,14 @@ def whole(lab: Lab) -> None:
 
 def ping(lab: Lab, target: str = OFFICE, node: str = "pc", size: int = 56, source: str | None = None) -> bool:
     words = ["ip", "netns", "exec", lab.netns(node), "ping", "-n", "-c1", "-W1", "-s", str(size), target]
-    return subprocess.run([*words, *(["-I", source] if source else [])], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run([*words, *(["-I", source] if source else [])], capture_output=True, check=False).returncode == 0
+    )
 
 
-def crosses(lab: Lab, sender: str, receiver: str, *, vlan: int | None = None, length: int = 200, **packet: object) -> bool:
+def crosses(
+    lab: Lab, sender: str, receiver: str, *, vlan: int | None = None, length: int = 200, **packet: object
+) -> bool:
     marker = next(markers)
     link = "circ0" if {sender, receiver} <= {"gateway", "vbr"} else "wan0"
     data = frame(ip_packet(length, marker, **packet), vlan)
@@ -187,7 +193,16 @@ def test_daemon_kill_kills_the_named_daemon_on_the_named_node(lab: Lab) -> None:
     sleeper.wait()
     with pytest.raises(Unavailable, match="vbr: dnsmasq does not run"):
         fire(lab, "daemon-kill", node="vbr", daemon="dnsmasq")
-    words = ["ip", "netns", "exec", lab.netns("vbr"), "dnsmasq", "--keep-in-foreground", "--port=0", "--conf-file=/dev/null"]
+    words = [
+        "ip",
+        "netns",
+        "exec",
+        lab.netns("vbr"),
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--port=0",
+        "--conf-file=/dev/null",
+    ]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as daemon:
         assert eventually(lambda: process.command_name(daemon.pid) == "dnsmasq")
         fire(lab, "daemon-kill", node="vbr", daemon="dnsmasq")
@@ -283,12 +298,6 @@ def test_flaps_that_do_not_fit_into_the_time_are_refused(lab: Lab) -> None:
 
 
 def test_down_ends_timers_that_would_still_heal(lab: Lab, run_dir: Path) -> None:
-    from lab_helpers import FAKE_AGENT
-    from lab_site import mini_site
-
-    from twinspan.lab.down import take_down
-    from twinspan.lab.up import UpOptions, bring_up
-
     other = bring_up(mini_site(), "other", UpOptions(run_dir=run_dir, agent=FAKE_AGENT, deadline_s=20))
     fire(other, "cable", expires_s=600)
     take_down("other", run_dir)

@@ -181,7 +181,7 @@ def test_a_dead_keeper_is_seen_and_its_agents_live_on(run_dir: Path) -> None:
     assert not seen.keeper_alive
     assert not seen.healthy
     assert seen.missing == ()
-    with pytest.raises(Rejected, match="its keeper is dead .*twinspan lab keep"):
+    with pytest.raises(Rejected, match=r"its keeper is dead .*twinspan lab keep"):
         up(run_dir)
     assert revive_keeper(open_lab("one", run_dir), FAKE_AGENT)
     revived = open_lab("one", run_dir)

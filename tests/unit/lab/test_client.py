@@ -78,9 +78,7 @@ def test_several_requests_travel_on_one_connection(agent) -> None:
 
 def test_apply_hands_over_the_config_with_its_secrets(agent) -> None:
     fake, client = agent(lambda _: {"ok": True, "generation": 7})
-    peer = BgpPeer(
-        name="p", local_address="a", peer_address="b", local_asn=1, peer_asn=2, auth_key=Secret("the-key")
-    )
+    peer = BgpPeer(name="p", local_address="a", peer_address="b", local_asn=1, peer_asn=2, auth_key=Secret("the-key"))
     config = DeviceConfig(node="n", role="pc", site="s", bgp={"router_id": "1.1.1.1", "asn": 1, "peers": [peer]})
     with client:
         assert client.apply(config) == 7
@@ -100,7 +98,10 @@ def test_an_answer_that_is_no_answer_is_refused(agent) -> None:
 
 
 def test_nobody_listening_is_unreachable(tmp_path: Path) -> None:
-    with AgentClient(tmp_path / "none.sock", node="pc") as client, pytest.raises(AgentUnreachable, match="pc: the agent"):
+    with (
+        AgentClient(tmp_path / "none.sock", node="pc") as client,
+        pytest.raises(AgentUnreachable, match="pc: the agent"),
+    ):
         client.report()
 
 
@@ -147,7 +148,7 @@ def test_after_a_failure_the_next_request_connects_anew(agent) -> None:
 
 
 def test_gather_gives_an_answer_or_an_error_for_every_node(agent, tmp_path: Path) -> None:
-    fake, client = agent(lambda _: {"ok": True, "report": REPORT})
+    _, client = agent(lambda _: {"ok": True, "report": REPORT})
     with LabClient({"a": client.path, "b": tmp_path / "none.sock"}, deadline_s=0.5) as lab:
         answers = lab.reports()
     assert answers["a"].node == "n"
@@ -175,4 +176,6 @@ def test_a_fresh_interpreter_survives_asking_many_nodes_at_once(agent) -> None:
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     for _ in range(6):
-        assert subprocess.run([sys.executable, "-c", code, str(client.path)], env=environment, check=False).returncode == 0
+        assert (
+            subprocess.run([sys.executable, "-c", code, str(client.path)], env=environment, check=False).returncode == 0
+        )

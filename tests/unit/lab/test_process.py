@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -40,7 +41,9 @@ def test_a_zombie_counts_as_gone() -> None:
 
 
 def test_one_that_ignores_sigterm_is_killed() -> None:
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
         assert process.end([process.identify(child.pid)], grace_s=0.1) == ()
@@ -62,7 +65,7 @@ def test_a_session_ends_with_its_children() -> None:
     identity = process.identify(leader.pid)
     process.end_session(identity)
     assert not process.alive(identity)
-    assert not [pid for pid in os.listdir("/proc") if pid.isdigit() and process.arguments(int(pid)) == ("sleep", "61")]
+    assert not [one for one in Path("/proc").glob("[0-9]*") if process.arguments(int(one.name)) == ("sleep", "61")]
 
 
 def test_nothing_is_known_of_a_process_that_is_not_there() -> None:

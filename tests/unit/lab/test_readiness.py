@@ -30,8 +30,8 @@ CONFIG = DeviceConfig(
     tunnels=(TUNNEL,), probes=(Probe(name="p", source="10.0.0.2", destination="10.0.0.1"),),
 )  # fmt: skip
 GOOD = DeviceReport(
-    node="gateway", role="gateway", site="s", profile="edge", observed_generation=2, digest="0", converged=True, at_ns=1,
-    agent_pid=1, bgp=(BgpStatus(peer="vbr", peer_address="10.0.0.1", state="Established"),),
+    node="gateway", role="gateway", site="s", profile="edge", observed_generation=2, digest="0", converged=True,
+    at_ns=1, agent_pid=1, bgp=(BgpStatus(peer="vbr", peer_address="10.0.0.1", state="Established"),),
     bfd=(BfdStatus(peer_address="10.0.0.1", state="Up", interval_ms=50, detect_ms=150),),
     tunnels=(TunnelStatus(name="t1", device="ipsec0", ike_state="ESTABLISHED", child_state="INSTALLED"),),
     probes=(ProbeStatus(name="p", state="up"),),
@@ -75,7 +75,11 @@ def test_a_node_that_is_as_asked_lacks_nothing() -> None:
         (but(converged=False), "not converged"),
         (but(failover=failover(carrying="vpn")), "traffic is on vpn, not on circuit"),
         (
-            but(failover=failover(spans=(SpanStatus(name="vpn", role="standby", healthy=False, reasons=("link down",)),))),
+            but(
+                failover=failover(
+                    spans=(SpanStatus(name="vpn", role="standby", healthy=False, reasons=("link down",)),)
+                )
+            ),
             "span vpn not healthy (link down)",
         ),
     ],

@@ -55,7 +55,7 @@ def test_an_update_sees_what_others_have_written(paths: LabPaths) -> None:
 
 @pytest.mark.parametrize("name", ["", "A", "-a", "a" * 25, "a/b", "..", "a b"])
 def test_a_name_that_is_no_file_name_is_refused(name: str, tmp_path) -> None:
-    with pytest.raises(Rejected, match="lab name .* is not usable"):
+    with pytest.raises(Rejected, match=r"lab name .* is not usable"):
         LabPaths(name, tmp_path)
 
 
@@ -64,7 +64,8 @@ def test_the_longest_name_leaves_room_for_the_longest_socket() -> None:
 
 
 @pytest.mark.parametrize(
-    ("site", "name"), [("two-spans", "two-spans"), ("Frankfurt DC 1", "frankfurt-dc-1"), ("***", "lab"), ("x" * 40, "x" * 24)]
+    ("site", "name"),
+    [("two-spans", "two-spans"), ("Frankfurt DC 1", "frankfurt-dc-1"), ("***", "lab"), ("x" * 40, "x" * 24)],
 )
 def test_a_sites_name_becomes_a_labs_name(site: str, name: str) -> None:
     assert name_for(site) == name
@@ -88,7 +89,8 @@ def test_the_mark_tells_labs_with_the_same_name_apart() -> None:
 
 def test_faults_whose_time_is_over_are_not_active(paths: LabPaths) -> None:
     faults = tuple(
-        ActiveFault(name=name, options=FaultOptions(), injected_ns=0, expires_ns=end) for name, end in (("a", 5), ("b", 9))
+        ActiveFault(name=name, options=FaultOptions(), injected_ns=0, expires_ns=end)
+        for name, end in (("a", 5), ("b", 9))
     )
     lab = type("LabStandIn", (), {"state": msgspec.structs.replace(STATE, faults=faults)})()
     assert [fault.name for fault in active_faults(lab, now_ns=7)] == ["b"]

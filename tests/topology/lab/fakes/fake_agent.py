@@ -1,4 +1,4 @@
-"""An agent that sets addresses and routes and answers for itself; started by the lab's keeper in place of the real one."""
+"""An agent that sets addresses and routes and answers for itself, in place of the real one."""
 
 import json
 import os
@@ -25,7 +25,6 @@ def run_supervisor(node_dir: Path, netns: str | None) -> int:
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     server.listen(8)
-    print("ready", flush=True)
     while True:
         connection, _ = server.accept()
         threading.Thread(target=serve, args=(connection, config, node_dir), daemon=True).start()
@@ -64,5 +63,4 @@ def answer(request: dict, config: dict, node_dir: Path) -> dict:
 
 
 def refuse_to_start(node_dir: Path, netns: str | None) -> int:
-    print("cannot start", flush=True)
     return 3

@@ -1,4 +1,4 @@
-"""A site of five nodes, small enough to be up in a fifth of a second: pc - gateway = circuit, isp = vbr, vpn - office."""
+"""A site of five nodes, up in a fifth of a second: pc - gateway = circuit and isp = vbr and vpn-gateway - office."""
 
 from twinspan.model.deployment import Deployment, Endpoint, Expectation, Port, Segment, Topology, Wire
 from twinspan.model.device_config import DeviceConfig, IpsecTunnel, Link, NextHop, NodeRole, StaticRoute
@@ -41,9 +41,7 @@ def _config(node: str) -> DeviceConfig:
         site="mini",
         forwarding=node in {"gateway", "vbr"},
         links=tuple(Link(name=name, addresses=(address,)) for name, address in LINKS[node]),
-        routes=tuple(
-            StaticRoute(prefix=prefix, next_hops=(NextHop(via=via),)) for prefix, via in ROUTES.get(node, ())
-        ),
+        routes=tuple(StaticRoute(prefix=prefix, next_hops=(NextHop(via=via),)) for prefix, via in ROUTES.get(node, ())),
         tunnels=(_tunnel("t1", (500, 4500)), _tunnel("t2", (1500, 14500))) if node == "gateway" else (),
     )
 
