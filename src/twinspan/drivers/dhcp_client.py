@@ -70,6 +70,8 @@ class DhcpClientDriver:
         self._lock = asyncio.Lock()
         self._problem = ""
         self._loaded = False
+        self._hurry = asyncio.Event()
+        """Set at every look at the node: what made the client fail may be gone."""
 
     def describe(self) -> list[str]:
         """The lease in words; empty until bound."""
@@ -92,6 +94,9 @@ class DhcpClientDriver:
         if self._task is None or self._task.done():
             self._link = link
             self._task = asyncio.get_running_loop().create_task(self._run(link), name=f"dhcp {link}")
+        self._hurry.set()
+        if self._lease is not None and self._lease.expired(time.time()):
+            await self._lost(f"{self._lease.address} expired, and no server has answered")
         async with self._lock:
             return done + (await self._install(self._lease) if self._lease is not None else [])
 
@@ -112,9 +117,10 @@ class DhcpClientDriver:
             except _FOREIGN as error:
                 self._note(f"client on {link} failed: {error!r}")
             delay_s = _RETRY_FIRST_S if time.monotonic() - began > _RETRY_MAX_S else min(2 * delay_s, _RETRY_MAX_S)
+            self._hurry.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
-                    await asyncio.Event().wait()
+                    await self._hurry.wait()
 
     async def _session(self, link: str) -> None:
         """One life of pyroute2's client: until the link goes down."""
@@ -136,7 +142,12 @@ class DhcpClientDriver:
 
         @hooks.hook(hooks.Trigger.BOUND, hooks.Trigger.RENEWED, hooks.Trigger.REBOUND)  # type: ignore[untyped-decorator]
         async def granted(lease: Any) -> None:
-            await owner._granted(_from_foreign(lease))
+            try:
+                grant = _from_foreign(lease)
+            except (ValueError, LookupError, TypeError) as error:
+                owner._note(f"a server granted what is no lease: {error!r}")
+                return
+            await owner._granted(grant)
 
         @hooks.hook(hooks.Trigger.UNBOUND, hooks.Trigger.EXPIRED)  # type: ignore[untyped-decorator]
         async def lost(lease: Any) -> None:

@@ -43,7 +43,8 @@ def render_dnsmasq(config: DeviceConfig) -> dict[str, str]:
 
 
 def _dns(dns: DnsServer, listen: str) -> Iterator[str]:
-    yield f"listen-address={_address('dns.listen_addresses', listen)}"
+    listen = _address("dns.listen_addresses", listen)
+    yield f"listen-address={listen}"
     yield f"local-ttl={LOCAL_TTL_S}"
     for suffix in dns.local_suffixes:
         # Without it an unknown name under the suffix would be refused, not denied (NXDOMAIN).
@@ -57,7 +58,10 @@ def _dns(dns: DnsServer, listen: str) -> Iterator[str]:
         yield "no-negcache"
         suffix = _name("dns.forward_suffix", dns.forward_suffix)
         for forwarder in dns.forwarders:
-            yield f"server=/{suffix}/{_address('dns.forwarders', forwarder)}"
+            # From the address it listens on: the far side knows the site's prefixes, not those between the routers.
+            forwarder = _address("dns.forwarders", forwarder)
+            source = f"@{listen}" if (":" in listen) == (":" in forwarder) else ""
+            yield f"server=/{suffix}/{forwarder}{source}"
 
 
 def _dhcp(dhcp: DhcpServer) -> Iterator[str]:
