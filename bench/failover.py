@@ -1,13 +1,15 @@
 """`make bench-failover`: how long users are cut off, fault by fault, against the goals.
 
-Each row brings a lab up with the timers it names, drills the fault n times, and prints median and maximum of the worse
-direction (UDP at 1 kHz). The machine's own scheduling jitter is measured in the same run. Exit code 1 if a goal is missed.
+Each row brings a lab up with the timers it names, drills the fault n times, and prints median and maximum of the
+worse direction (UDP at 1 kHz). The machine's own scheduling jitter is measured in the same run. Exit code 1 if a goal
+is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import statistics
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import time
 from pathlib import Path
 
 import msgspec
+
 from twinspan.cli.site import load_site
 from twinspan.engine.compile import compile_site
 from twinspan.engine.compile.keys import keys_from, wanted_keys
@@ -51,7 +54,12 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
         site = load_site(SITE)
         replace = msgspec.structs.replace
         vbrs = {
-            n: replace(v, min_tx_interval_ms=self.bfd_ms or 300, min_rx_interval_ms=self.bfd_ms or 300, detect_multiplier=self.multiplier)
+            n: replace(
+                v,
+                min_tx_interval_ms=self.bfd_ms or 300,
+                min_rx_interval_ms=self.bfd_ms or 300,
+                detect_multiplier=self.multiplier,
+            )
             for n, v in site.virtual_border_routers.items()
         }
         peers = {n: replace(p, enable_bfd=self.bfd_ms is not None) for n, p in site.bgp_peers.items()}
@@ -67,7 +75,12 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
             failback=replace(site.failover.failback, hold_down_s=0.5, max_hold_down_s=0.5),
         )
         return replace(
-            site, virtual_border_routers=vbrs, bgp_peers=peers, bgp_groups=groups, health_checks=checks, failover=failover
+            site,
+            virtual_border_routers=vbrs,
+            bgp_peers=peers,
+            bgp_groups=groups,
+            health_checks=checks,
+            failover=failover,
         )
 
 
@@ -87,7 +100,14 @@ def bfd_rows(interval_ms: int) -> list[Row]:
     return [
         Row(fault="silent", label=f"silent, BFD {interval_ms} x 3", median_ms=bound, max_ms=bound + 50, timers=timers),
         *(
-            Row(fault="one-way", label=f"one-way {d}, BFD {interval_ms} x 3", median_ms=bound, max_ms=bound + 50, timers=timers, direction=d)
+            Row(
+                fault="one-way",
+                label=f"one-way {d}, BFD {interval_ms} x 3",
+                median_ms=bound,
+                max_ms=bound + 50,
+                timers=timers,
+                direction=d,
+            )
             for d in ("to-cloud", "to-site")
         ),
     ]
@@ -103,8 +123,20 @@ def rows() -> list[Row]:
         *bfd_rows(200),
         *bfd_rows(300),
         Row(fault="silent", label="silent, BFD 20 x 3", median_ms=80, max_ms=None, timers=Timers(bfd_ms=20)),
-        Row(fault="dead-transit", label="dead-transit, probe 500 x 3", median_ms=3000, max_ms=3000, timers=Timers(probe_ms=500, probe_lost=3)),
-        Row(fault="dead-transit", label="dead-transit, probe 100 x 3", median_ms=500, max_ms=500, timers=Timers(probe_ms=100, probe_lost=3)),
+        Row(
+            fault="dead-transit",
+            label="dead-transit, probe 500 x 3",
+            median_ms=3000,
+            max_ms=3000,
+            timers=Timers(probe_ms=500, probe_lost=3),
+        ),
+        Row(
+            fault="dead-transit",
+            label="dead-transit, probe 100 x 3",
+            median_ms=500,
+            max_ms=500,
+            timers=Timers(probe_ms=100, probe_lost=3),
+        ),
     ]
 
 
@@ -128,7 +160,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         median, worst = statistics.median(self.outage_ms), max(self.outage_ms)
         goal = f"{self.goal_median_ms:.0f} / {f'{self.goal_max_ms:.0f}' if self.goal_max_ms else '-'}"
         back = f"{statistics.median(self.failback_lost):.0f} / {max(self.failback_lost)}" if self.failback_lost else "-"
-        return f"| {self.label} | {self.n} | {median:.0f} | {worst:.0f} | {goal} | {back} | {'met' if self.met else 'MISSED'} |"
+        verdict = "met" if self.met else "MISSED"
+        return f"| {self.label} | {self.n} | {median:.0f} | {worst:.0f} | {goal} | {back} | {verdict} |"
 
 
 def bring_up(timers: Timers, name: str) -> tuple[Lab, float]:
@@ -142,7 +175,9 @@ def bring_up(timers: Timers, name: str) -> tuple[Lab, float]:
 
 def drill_row(lab: Lab, row: Row, n: int) -> Result:
     """n drills of one row."""
-    outages, lost, failed = [], [], []
+    outages: list[float] = []
+    lost: list[int] = []
+    failed: list[str] = []
     options = DrillOptions(
         fault=FaultOptions(direction="to-site" if row.direction == "to-site" else "to-cloud"), lead_s=0.3, settle_s=0.3
     )
@@ -181,8 +216,20 @@ def health_check_rows(n: int, packets: int, name: str) -> list[Result]:
         take_down(name)
     goal = interval_ms * (packets + 1)
     return [
-        Result(label=f"health check 2 s x {packets} alone, cloud to site", n=n, outage_ms=tuple(to_site), goal_median_ms=goal, goal_max_ms=goal),
-        Result(label=f"the same, site to cloud (it cannot move it)", n=n, outage_ms=tuple(to_cloud), goal_median_ms=float("inf"), goal_max_ms=None),
+        Result(
+            label=f"health check 2 s x {packets} alone, cloud to site",
+            n=n,
+            outage_ms=tuple(to_site),
+            goal_median_ms=goal,
+            goal_max_ms=goal,
+        ),
+        Result(
+            label="the same, site to cloud (it cannot move it)",
+            n=n,
+            outage_ms=tuple(to_cloud),
+            goal_median_ms=float("inf"),
+            goal_max_ms=None,
+        ),
     ]
 
 
@@ -191,7 +238,11 @@ def health_check_trial(lab: Lab, packets: int) -> tuple[float, float]:
     deployment = lab.deployment
     watcher = PathWatcher(lab)
     load = Load.start(
-        lab.netns("pc"), deployment.site_endpoint.address, lab.netns("office-host"), deployment.cloud_endpoint.address, duration_limit_s=120
+        lab.netns("pc"),
+        deployment.site_endpoint.address,
+        lab.netns("office-host"),
+        deployment.cloud_endpoint.address,
+        duration_limit_s=120,
     )
     watcher.start()
     injection = Injection(lab, "silent", FaultOptions(expires_s=90))
@@ -207,7 +258,7 @@ def health_check_trial(lab: Lab, packets: int) -> tuple[float, float]:
     for log in logs:
         if log.protocol == "udp":
             times = sorted(at for _, at in log.received)
-            gaps = [b - a for a, b in zip(times, times[1:], strict=False) if b > fired.before_ns]
+            gaps = [b - a for a, b in itertools.pairwise(times) if b > fired.before_ns]
             longest[log.direction] = max(gaps, default=0) / 1e6
     return longest["cloud_to_site"], longest["site_to_cloud"]
 
@@ -284,7 +335,11 @@ def main() -> int:
     with JitterMeter() as meter:
         results, rises = run(options.n, options.name)
     rise = Result(
-        label="lab up to established and proven", n=len(rises), outage_ms=tuple(r * 1000 for r in rises), goal_median_ms=8000, goal_max_ms=None
+        label="lab up to established and proven",
+        n=len(rises),
+        outage_ms=tuple(r * 1000 for r in rises),
+        goal_median_ms=8000,
+        goal_max_ms=None,
     )
     print(rise.line())
     jitter = meter.result()
@@ -298,7 +353,14 @@ def main() -> int:
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
     stamp = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    lines = [head, "|---|---|---|---|---|---|---|", *(r.line() for r in (*results, rise)), "", note, f"measured {stamp}"]
+    lines = [
+        head,
+        "|---|---|---|---|---|---|---|",
+        *(r.line() for r in (*results, rise)),
+        "",
+        note,
+        f"measured {stamp}",
+    ]
     (folder / "failover.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0 if all(r.met for r in (*results, rise)) else 1
 

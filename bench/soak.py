@@ -1,6 +1,7 @@
-"""`make soak-bfd`: BFD at 20 ms x 3 for ten minutes under two busy loops per core and a fork storm. Goal: no false switch.
+"""`make soak-bfd`: BFD at 20 ms x 3 for ten minutes under two busy loops per core and a fork storm.
 
-Prints the switches seen and the machine's jitter; exit code 1 if there was one. The last result stays in bench/results.
+Goal: no false switch. Prints the switches seen and the machine's jitter; exit code 1 if there was one.
+The last result stays in bench/results.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from failover import Timers, bring_up
+
 from twinspan.lab.clock import wait_until
 from twinspan.lab.down import take_down
 from twinspan.lab.jitter import JitterMeter
@@ -52,8 +54,9 @@ def main() -> int:
     switches = [e for e in events if e.source == "failover" and "carries" in e.what]
     jitter = meter.result()
     text = (
-        f"BFD {options.interval_ms} ms x 3, {options.minutes:g} min under load: {len(downs)} BFD downs, {len(switches)} switches; "
-        f"jitter median {jitter.median_us if jitter else 0:.0f} us, max {(jitter.max_us if jitter else 0) / 1000:.1f} ms "
+        f"BFD {options.interval_ms} ms x 3, {options.minutes:g} min under load: "
+        f"{len(downs)} BFD downs, {len(switches)} switches; "
+        f"jitter median {jitter.median_us if jitter else 0:.0f} us, max {jitter.max_us if jitter else 0:.0f} us "
         f"({datetime.datetime.now(tz=datetime.UTC).date().isoformat()})"
     )
     print(text)

@@ -1,7 +1,7 @@
 """The node's local socket: config in, report and events out. One JSON object per line, 0600, root only.
 
-In: {"op": "apply" | "report" | "events" | "clock" | "drill" | "order" | "order-end", ...}. Out: {"ok": true, ...} or {"ok": false,
-"error": "..."}. It is what the cloud connection's sub-connections will carry later. Next: `agent.node`.
+In: {"op": "apply" | "report" | "events" | "clock" | "drill" | "order" | "order-end", ...}. Out: {"ok": true, ...} or
+{"ok": false, "error": "..."}. It is what the cloud connection's sub-connections will carry later. Next: `agent.node`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from twinspan.agent.supervisor import run_supervisor
+from twinspan.lab.requirements import require_root
 from twinspan.model.errors import Rejected
 
 
@@ -17,7 +19,7 @@ from twinspan.model.errors import Rejected
     "--node-dir",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Directory of the node: config.json is read from here, agent.sock is served here. Its last part names the node.",
+    help="The node's directory: config.json is read from it, agent.sock served in it. Its last part names the node.",
 )
 @click.option("--netns", metavar="NAME", help="Network namespace to work in; left out: the one this command runs in.")
 def agent(node_dir: Path, netns: str | None) -> int:
@@ -30,9 +32,6 @@ def agent(node_dir: Path, netns: str | None) -> int:
     Example:
       twinspan agent --node-dir /var/lib/twinspan/gateway
     """
-    from twinspan.agent.supervisor import run_supervisor
-    from twinspan.lab.requirements import require_root
-
     require_root()
     if netns is not None and not Path("/var/run/netns", netns).exists():
         raise Rejected(f"there is no network namespace {netns!r}", remedy="list them with: ip netns list")

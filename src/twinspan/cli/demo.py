@@ -32,7 +32,9 @@ LAB = "demo"
 
 @click.command()
 @click.argument("site", type=click.Path(path_type=Path), default=Path("examples/01-two-spans/site.yaml"))
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), default=Path("demo-report.html"), show_default=True)
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), default=Path("demo-report.html"), show_default=True
+)
 @click.option("--keep", is_flag=True, envvar="KEEP", help="Leave the lab up afterwards (or KEEP=1).")
 def demo(site: Path, html: Path, keep: bool) -> int:
     """Bring up the first example, break its circuit in three ways, and show how long users were cut off.
@@ -78,13 +80,15 @@ def show_state(lab: Lab) -> None:
         click.echo(f"  {line}")
     click.echo("Routes of the gateway")
     for route in report.routes:
-        via = f" via {route.via}" if route.via else ""
-        click.echo(f"  {route.prefix:18} {route.device or 'unreachable'}{via}  {route.protocol} metric {route.metric} table {route.table}")
+        way = f"{route.device or 'unreachable'}{f' via {route.via}' if route.via else ''}"
+        click.echo(f"  {route.prefix:18} {way:28} {route.protocol:8} metric {route.metric:<10} table {route.table}")
 
 
 def _sessions(report: DeviceReport) -> list[str]:
     lines = [f"BGP {s.peer_address} {s.state}, {s.imported} routes in, {s.exported} out" for s in report.bgp]
-    lines += [f"BFD {s.peer_address} {s.state}, {s.interval_ms:g} ms, dead after {s.detect_ms:g} ms" for s in report.bfd]
+    lines += [
+        f"BFD {s.peer_address} {s.state}, {s.interval_ms:g} ms, dead after {s.detect_ms:g} ms" for s in report.bfd
+    ]
     lines += [f"IKE {t.name} {t.ike_state}, ESP {t.child_state}, device {t.device}" for t in report.tunnels]
     if report.failover is not None:
         lines += [f"span {s.name} ({s.role}) {'proven' if s.healthy else 'NOT proven'}" for s in report.failover.spans]

@@ -1,7 +1,7 @@
 """`twinspan drill`: break a span on purpose and say what users lost.
 
-In: faults, and a running lab or a site file to bring one up from. Out: text, JSON or one HTML page; the exit code is the
-verdict. Next: `lab.drill` runs the sequence.
+In: faults, and a running lab or a site file to bring one up from. Out: text, JSON or one HTML page; the exit code is
+the verdict. Next: `lab.drill` runs the sequence.
 """
 
 from __future__ import annotations
@@ -32,10 +32,14 @@ from twinspan.model.drill import DrillReport
 @click.option("--site", type=click.Path(path_type=Path), help="Bring this site up for the drill, and down afterwards.")
 @click.option("--force", is_flag=True, help="Go on although the standby is not proven to work.")
 @click.option("--direction", type=click.Choice(["to-cloud", "to-site"]), default="to-cloud", help="For one-way.")
-@click.option("--hold", "hold_s", type=click.FloatRange(0, 600), default=0.0, help="Keep the fault so long after the switch (s).")
+@click.option(
+    "--hold", "hold_s", type=click.FloatRange(0, 600), default=0.0, help="Keep the fault so long after the switch (s)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Reports as a JSON list.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write one self-contained page here.")
-def drill(
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write one self-contained page here."
+)
+def drill(  # noqa: PLR0913  one argument per option of the command
     faults: tuple[str, ...],
     name: str | None,
     site: Path | None,

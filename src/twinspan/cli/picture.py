@@ -11,7 +11,7 @@ from twinspan.model.deployment import Deployment
 
 def picture(deployment: Deployment, carrying: str | None = None) -> list[str]:
     """Two spans from left to right; the one that carries is drawn double."""
-    gateway, vbr, vpn = (deployment.configs[n] for n in ("gateway", "vbr", "vpn-gateway"))
+    gateway, vbr = deployment.configs["gateway"], deployment.configs["vbr"]
     circuit_carries = carrying in (None, "circuit")
     up, down = ("=", "-") if circuit_carries else ("-", "=")
     session = next(p for p in (gateway.bgp.peers if gateway.bgp else ()) if p.span and not p.tunnel)

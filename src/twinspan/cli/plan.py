@@ -15,6 +15,8 @@ from twinspan.cli.picture import picture
 from twinspan.cli.site import plan_deployment
 from twinspan.cli.site_file import CheckResult, findings_text, read
 from twinspan.engine.plan import SitePlan, plan_site
+from twinspan.lab.lab import open_lab
+from twinspan.lab.up import name_for
 from twinspan.model.deployment import Deployment
 from twinspan.model.errors import TwinspanError
 from twinspan.model.finding import path_text
@@ -70,9 +72,6 @@ def _refuse(result: CheckResult, *, as_json: bool) -> None:
 
 def _running(site: str) -> Deployment | None:
     """The deployment of a lab of this site, if one is up and we may look."""
-    from twinspan.lab.lab import open_lab
-    from twinspan.lab.up import name_for
-
     try:
         return open_lab(name_for(site)).deployment
     except (TwinspanError, OSError):
@@ -94,7 +93,9 @@ def _json(result: CheckResult, shown: SitePlan | None) -> bytes:
         }
         for f in result.findings
     ]
-    return msgspec.json.encode({"file": result.file_name, "admitted": shown is not None, "findings": findings, "plan": shown})
+    return msgspec.json.encode(
+        {"file": result.file_name, "admitted": shown is not None, "findings": findings, "plan": shown}
+    )
 
 
 def summary(path: Path, shown: SitePlan) -> str:
@@ -105,7 +106,13 @@ def summary(path: Path, shown: SitePlan) -> str:
 
 def text(shown: SitePlan, deployment: Deployment) -> str:
     """The whole plan for people."""
-    lines = [f"Site {shown.site} in {shown.region}, limits profile: {shown.profile}", "", *picture(deployment), "", "Nodes"]
+    lines = [
+        f"Site {shown.site} in {shown.region}, limits profile: {shown.profile}",
+        "",
+        *picture(deployment),
+        "",
+        "Nodes",
+    ]
     for node in shown.nodes:
         lines.append(f"  {node.node} ({node.role})")
         lines += [f"    link   {link}" for link in node.links]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import click
 
+from twinspan.model.schema import schema_text
+
 
 @click.command()
 def schema() -> int:
@@ -16,7 +18,5 @@ def schema() -> int:
     Example:
       twinspan schema > site.schema.json
     """
-    from twinspan.model.schema import schema_text
-
     click.echo(schema_text())
     return 0

@@ -66,13 +66,17 @@ def _read_key(name: str, source: SecretSource | None, site_file: Path) -> Secret
         return source.value
     if source.env:
         if source.env not in os.environ:
-            raise Rejected(f"key {name}: environment variable {source.env} is not set", remedy="set it, or leave the key out")
+            raise Rejected(
+                f"key {name}: environment variable {source.env} is not set", remedy="set it, or leave the key out"
+            )
         return _checked(name, os.environ[source.env])
     place = site_file.parent / source.file
     try:
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Rejected(f"key {name}: cannot read {place}", remedy="give a readable file whose first line is the key") from error
+        raise Rejected(
+            f"key {name}: cannot read {place}", remedy="give a readable file whose first line is the key"
+        ) from error
     return _checked(name, text.partition("\n")[0].strip())
 
 

@@ -1,9 +1,9 @@
 """What a drill measured: losses, gaps and silences per direction and phase, paths, who noticed first, and when.
 
-In: `DrillFacts` and the raw `StreamLog`s. Out: a `DrillReport`. The three phases are: before the injection, failover (from
-the injection until the healing), failback (from the healing on). Packets belong to the phase in which they were sent; a
-gap or a silence that spans two phases counts, whole, in the one that holds more of it, so an outage is never cut in two
-pieces that each look short. Next: `engine.drill_verdict`, which says whether the result is good enough.
+In: `DrillFacts` and the raw `StreamLog`s. Out: a `DrillReport`. The three phases are: before the injection, failover
+(from the injection until the healing), failback (from the healing on). Packets belong to the phase in which they were
+sent; a gap or a silence that spans two phases counts, whole, in the one that holds more of it, so an outage is never
+cut in two pieces that each look short. Next: `engine.drill_verdict`, which says whether the result is good enough.
 """
 
 from __future__ import annotations

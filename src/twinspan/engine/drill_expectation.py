@@ -10,17 +10,23 @@ from twinspan.model.drill import Expectation
 
 PROBED = {"dead-transit", "prefix-only", "large-only"}
 """Faults that neither link, nor BFD, nor BGP can see: only the end-to-end probe does."""
-CIRCUIT = {"port-shutdown", "silent", "one-way", "cable", "flap", "bgp-reset", "prefix-withdrawn", "daemon-kill"}
-STANDBY = {"vpn-down", "vpn-blackhole", "vpn-active-down", "isp-down"}
+SEEN_AT_ONCE = {"cable", "flap", "bgp-reset", "prefix-withdrawn"}
+"""Faults that link or BGP tell of themselves; nothing has to time out."""
+STANDBY = {"vpn-down", "vpn-blackhole", "isp-down"}
+"""Faults that kill the standby: traffic flows, and somebody must be told."""
+UNTOUCHED = {"vpn-active-down", "agent-kill"}
+"""Faults that no user and no span should notice: a second tunnel, or the next agent, takes over."""
 LINK_BOUND_MS = 50.0
-"""Both ends see the carrier go; nothing has to time out."""
+"""Time for both ends to act on what they were told."""
 
 
 def expect(fault: str, timers: Timers) -> Expectation:
     """The expectation for `fault`; names are those of the lab's faults."""
     if fault == "both":
-        return Expectation(during="none", after="circuit")
-    if fault in STANDBY or fault == "agent-kill":
+        return Expectation(during="none", after="circuit", alarm="both_dead")
+    if fault in STANDBY:
+        return Expectation(during="circuit", after="circuit", bound_ms=LINK_BOUND_MS, alarm="standby_dead")
+    if fault in UNTOUCHED:
         return Expectation(during="circuit", after="circuit", bound_ms=LINK_BOUND_MS)
     return Expectation(during="vpn", after="circuit", bound_ms=bound_ms(fault, timers))
 
@@ -29,7 +35,7 @@ def bound_ms(fault: str, timers: Timers) -> float:
     """Longest outage the detectors promise for a fault of the circuit."""
     if fault in PROBED:
         return float(timers.probe_interval_ms * (timers.probe_lost_threshold + 1))
-    if fault in {"cable", "flap", "bgp-reset", "prefix-withdrawn"}:
+    if fault in SEEN_AT_ONCE:
         return LINK_BOUND_MS
     if timers.bfd_interval_ms is None or timers.bfd_multiplier is None:
         return min(

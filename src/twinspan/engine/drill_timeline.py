@@ -1,7 +1,7 @@
 """The data behind a drill's drawings: packets counted by send time in narrow bins, for three windows of time.
 
-In: a measured `DrillReport` and the raw `StreamLog`s. Out: `Timeline`s on the axis "milliseconds after the injection": the
-whole drill, and a close view of each of the two switches. Next: `cli.drill_report`, which draws them.
+In: a measured `DrillReport` and the raw `StreamLog`s. Out: `Timeline`s on the axis "milliseconds after the
+injection": the whole drill, and a close view of each of the two switches. Next: `cli.drill_report`, which draws them.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Is what a drill measured good enough? The verdict with every reason, and remarks that are no reason.
 
-In: a measured `DrillReport`, its verdict still open. Out: a `Judgement`. A drill passes only if the standby was proven (or
-the user forced it), both directions were measured, no outage was longer than the site allows, traffic went where this
-fault should send it, and came back. Next: `engine.drill`, which puts the judgement into the report.
+In: a measured `DrillReport`, its verdict still open. Out: a `Judgement`. A drill passes only if the standby was
+proven (or the user forced it), both directions were measured, no outage was longer than the site allows, traffic went
+where this fault should send it, and came back. Next: `engine.drill`, which puts the judgement into the report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -15,6 +15,7 @@ from twinspan.model.drill import (
     DIRECTIONS,
     Direction,
     DirectionResult,
+    DrillEvent,
     DrillReport,
     Phase,
     Verdict,
@@ -41,7 +42,7 @@ def judge(report: DrillReport) -> Judgement:
     if not report.standby_proven and not report.forced:
         proof = report.standby_proof or ("nothing has proven the standby",)
         return Judgement(verdict="refused", reasons=tuple(f"standby not proven: {sentence}" for sentence in proof))
-    reasons = (*_outage_reasons(report), *_path_reasons(report))
+    reasons = (*_outage_reasons(report), *_path_reasons(report), *_alarm_reasons(report))
     return Judgement(verdict="failed" if reasons else "passed", reasons=reasons, remarks=tuple(_remarks(report)))
 
 
@@ -89,12 +90,23 @@ def _path_reasons(report: DrillReport) -> Iterator[str]:
             yield f"traffic {where} was on {use.after} when the drill ended; expected {expected.after}"
 
 
+def _alarm_reasons(report: DrillReport) -> Iterator[str]:
+    alarm = report.expectation.alarm
+    if alarm is not None and not alarm_raised(report.events, alarm, report.injected_ns):
+        yield f"the gateway raised no alarm {alarm} while the fault lasted"
+
+
+def alarm_raised(events: Iterable[DrillEvent], alarm: str, since_ns: int) -> bool:
+    """Whether an alarm of this name was raised at or after this moment."""
+    return any(e.what == f"alarm raised: {alarm}" and e.at_ns >= since_ns for e in events)
+
+
 def _remarks(report: DrillReport) -> Iterator[str]:
     if not report.standby_proven:
         yield "forced although the standby was not proven"
     for result in headline_results(report, "before"):
         if result.lost:
-            yield f"{result.lost} packets {TOWARDS[result.direction]} were lost before the fault: the path was not clean"
+            yield f"{result.lost} packets {TOWARDS[result.direction]} were lost before the fault: not a clean path"
     for result in headline_results(report, "failover"):
         bound_ms = report.expectation.bound_ms
         if bound_ms is not None and bound_ms < result.outage_ms <= report.max_outage_ms:

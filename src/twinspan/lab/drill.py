@@ -1,8 +1,8 @@
 """The drill: prove the standby, load both directions, break, wait, mend, wait, and say what users lost.
 
 In: a running lab, a fault and its options. Out: a `DrillReport`. The injection is an order with an expiry, so a drill
-that is killed in the middle leaves nothing broken. Measuring is `lab.load`'s, judging `engine.drill`'s; this module only
-runs the sequence. Next: `cli.drill_report` shows the result.
+that is killed in the middle leaves nothing broken. `lab.load` measures and `engine.drill` judges; this module runs the
+sequence. Next: `cli.drill_report` shows the result.
 
     prove standby -> load on -> inject -> switched? -> heal -> returned? -> load off -> compose
 """
@@ -18,6 +18,7 @@ import msgspec
 
 from twinspan.engine.drill import compose
 from twinspan.engine.drill_expectation import expect
+from twinspan.engine.drill_verdict import alarm_raised
 from twinspan.lab.clock import wait_until
 from twinspan.lab.injection import Injection
 from twinspan.lab.lab import Lab
@@ -25,14 +26,13 @@ from twinspan.lab.load import Load
 from twinspan.lab.paths import PathWatcher
 from twinspan.lab.state import FaultOptions
 from twinspan.lab.status import active_faults
-from twinspan.model.device_report import DeviceReport
+from twinspan.model.device_report import DeviceReport, Event
 from twinspan.model.drill import (
     DIRECTIONS,
     ClockOffset,
     DrillEvent,
     DrillFacts,
     DrillReport,
-    Expectation,
     Jitter,
     Path,
 )
@@ -47,6 +47,8 @@ RETURN_SLACK_S = 15.0
 """BFD's slow start, BGP's reconnect and the probes' recovery, before the hold-down begins."""
 PROOF_S = 10.0
 """How long a standby may take to prove itself before the drill refuses."""
+ALARM_LIMIT_S = 10.0
+"""A dead standby must be known within this time."""
 CLOCK_ROUNDS = 5
 ONE_MOMENT = {"bgp-reset", "daemon-kill", "agent-kill"}
 """Faults that are over in an instant."""
@@ -110,6 +112,7 @@ class Drill:
             self._say(f"breaking: {self._fault}")
             injected = injection.fire()
             self._await(watcher, self._expected.during, self._switch_limit_s())
+            self._await_alarm(injected.before_ns)
             self._pause(max(self._options.settle_s, self._options.hold_s))
             self._say("healing")
             healed = injection.heal()
@@ -152,7 +155,7 @@ class Drill:
 
     def _fault_options(self) -> FaultOptions:
         """The order's expiry outlasts the drill's own waiting, and is not much longer."""
-        lasts_s = self._switch_limit_s() + max(self._options.settle_s, self._options.hold_s) + 30.0
+        lasts_s = self._switch_limit_s() + ALARM_LIMIT_S + max(self._options.settle_s, self._options.hold_s) + 30.0
         return msgspec.structs.replace(self._options.fault, expires_s=lasts_s)
 
     def _switch_limit_s(self) -> float:
@@ -168,7 +171,15 @@ class Drill:
         return self._timers.hold_down_s * 4 + self._timers.hold_time_s + RETURN_SLACK_S
 
     def _limit_s(self) -> float:
-        return LEAD_S + self._switch_limit_s() + self._options.hold_s + self._return_limit_s() + 2 * SETTLE_S + 30.0
+        return (
+            LEAD_S
+            + self._switch_limit_s()
+            + ALARM_LIMIT_S
+            + self._options.hold_s
+            + self._return_limit_s()
+            + 2 * SETTLE_S
+            + 30.0
+        )
 
     def _await(self, watcher: PathWatcher, path: Path, limit_s: float) -> None:
         """Until both directions are on `path`, or the limit; the verdict tells the difference."""
@@ -176,15 +187,23 @@ class Drill:
             limit_s = ONE_SHOT_S if self._fault in ONE_MOMENT and path == self._expected.during else limit_s
         wait_until(lambda: all(watcher.current().get(d) == path for d in DIRECTIONS), limit_s)
 
+    def _await_alarm(self, since_ns: int) -> None:
+        """Until the gateway has raised the alarm that this fault must raise, or the limit; the verdict tells."""
+        alarm = self._expected.alarm
+        if alarm is not None:
+            with self._lab.agent("gateway") as agent:
+                wait_until(lambda: alarm_raised(_as_drill(agent.events(since_ns)), alarm, since_ns), ALARM_LIMIT_S)
+
     def _pause(self, seconds: float) -> None:
         wait_until(lambda: False, seconds)
 
     def _events(self) -> tuple[DrillEvent, ...]:
         with self._lab.client() as client:
-            found = client.events(self._started)
-        return tuple(
-            DrillEvent(at_ns=e.at_ns, node=e.node, source=e.source, what=e.what, detail=e.detail) for e in found
-        )
+            return _as_drill(client.events(self._started))
+
+
+def _as_drill(events: tuple[Event, ...]) -> tuple[DrillEvent, ...]:
+    return tuple(DrillEvent(at_ns=e.at_ns, node=e.node, source=e.source, what=e.what, detail=e.detail) for e in events)
 
 
 def prove_standby(lab: Lab) -> tuple[bool, tuple[str, ...]]:

@@ -1,8 +1,8 @@
 """Traffic of users, measured: paced UDP, a TCP stream and ICMP echoes between two namespaces, both ways at once.
 
 In: two namespaces with their addresses. Out: one `StreamLog` per stream and direction. Each end is a process of its own
-(`lab.load_end`) that enters its namespace, sends by an absolute clock, and stamps arrivals with the kernel's time. It ends
-with its parent, and by itself after `duration_limit_s`. Next: `engine.drill` turns the logs into losses and gaps.
+(`lab.load_end`) that enters its namespace, sends by an absolute clock, and stamps arrivals with the kernel's time. It
+ends with its parent, and by itself after `duration_limit_s`. Next: `engine.drill` turns the logs into losses and gaps.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import sys
 import msgspec
 
 from twinspan.lab.load_end import EndLog, EndOptions, Records
-from twinspan.model.drill import Direction, StreamLog
+from twinspan.model.drill import Direction, Protocol, StreamLog
 from twinspan.model.errors import Unavailable
 
-READY_S = 5.0
+Arrivals = tuple[tuple[int, int], ...]
+"""(packet number, arrival in ns)."""
 DRAIN_S = 15.0
 """An end writes some tens of thousands of numbers when it stops; this is plenty."""
 
@@ -75,10 +76,12 @@ class Load:
             raise Unavailable("an end of the measuring load died", remedy="run the drill again") from error
 
     def _direction(self, direction: Direction, sender: EndLog, receiver: EndLog) -> tuple[StreamLog, ...]:
-        def log(protocol: str, sent: Records, received: tuple[tuple[int, int], ...], spacing_ms: float) -> StreamLog:
+        def log(
+            protocol: Protocol, sent: Records, received: tuple[tuple[int, int], ...], spacing_ms: float
+        ) -> StreamLog:
             return StreamLog(
                 direction=direction,
-                protocol=protocol,  # type: ignore[arg-type]  one of the three below
+                protocol=protocol,
                 spacing_ms=spacing_ms,
                 sent_ns=sent.sent_ns,
                 received=received,

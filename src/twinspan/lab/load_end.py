@@ -140,9 +140,10 @@ class End:
 
     def _receive_for(self, wait_s: float, *inputs: int) -> bool:
         """Take in what arrives within `wait_s`; whether one of `inputs` (standard input) has ended."""
-        ready, _, _ = select.select([*inputs, self.udp, self.echo, self.listener, *self.incoming], [], [], wait_s)
+        sources: list[int | socket.socket] = [*inputs, self.udp, self.echo, self.listener, *self.incoming]
+        ready, _, _ = select.select(sources, [], [], wait_s)
         for source in ready:
-            if source not in inputs:
+            if isinstance(source, socket.socket):
                 self._receive(source)
         return any(number in ready for number in inputs)
 
@@ -245,9 +246,11 @@ class End:
             except OSError:
                 continue
             head = (data[0] & 15) * 4 if data else 0
-            if len(data) >= head + 12 and data[head] == 0 and address[0] == self.options.peer:
-                if struct.unpack_from("!H", data, head + 4)[0] == self.identifier:
-                    self.icmp_received.append((struct.unpack_from("!I", data, head + 8)[0], _stamp(ancillary, 0)[0]))
+            if len(data) < head + 12 or data[head] != 0 or address[0] != self.options.peer:
+                continue
+            identifier, _, number = struct.unpack_from("!HHI", data, head + 4)
+            if identifier == self.identifier:
+                self.icmp_received.append((number, _stamp(ancillary, 0)[0]))
 
     def _receive_records(self, source: socket.socket) -> None:
         try:
@@ -313,7 +316,7 @@ def _retransmits(connection: socket.socket) -> int:
 
 
 def _checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total >> 16) + (total & 0xFFFF)
     return ~(total + (total >> 16)) & 0xFFFF
 

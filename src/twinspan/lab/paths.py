@@ -73,7 +73,11 @@ class PathWatcher:
             self._look(at_ns)
 
     def _look(self, at_ns: int) -> None:
-        for direction, path in (("site_to_cloud", self._outward()), ("cloud_to_site", self._inward())):
+        paths: tuple[tuple[Direction, Path], ...] = (
+            ("site_to_cloud", self._outward()),
+            ("cloud_to_site", self._inward()),
+        )
+        for direction, path in paths:
             if self._last.get(direction) != path:
                 self._last[direction] = path
                 self.changes.append(PathChange(at_ns=at_ns, direction=direction, path=path))
@@ -102,7 +106,7 @@ class PathWatcher:
         if found.returncode:
             return None
         route = json.loads(found.stdout)[0]
-        return None if route.get("type") in ("unreachable", "blackhole") else route.get("dev")
+        return None if route.get("type") in ("unreachable", "blackhole") else str(route["dev"])
 
     def _wiring(self) -> dict[tuple[str, str], tuple[str, str]]:
         wires = self._lab.deployment.topology.wires

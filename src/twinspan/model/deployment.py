@@ -70,7 +70,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     topology: Topology
     configs: dict[str, DeviceConfig]
-    """By node name. Canonical names: gateway, vbr, vpn-gateway, transit-router, office-vpc, user-vpc, services, pc, office-host."""
+    """By node name: gateway, vbr, vpn-gateway, transit-router, office-vpc, user-vpc, services, pc, office-host."""
     site_endpoint: Endpoint
     cloud_endpoint: Endpoint
     expectation: Expectation

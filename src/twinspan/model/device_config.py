@@ -61,7 +61,7 @@ class StaticRoute(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
     next_hops: tuple[NextHop, ...]
     role: RouteRole = "fixed"
-    """`standby` gets the worst metric, so that a BGP route in the same table wins and its loss falls here at once."""
+    """`standby` gets the worst metric: a BGP route in the same table wins, and its loss falls here at once."""
     table: str = "main"
     """Name from `DeviceConfig.tables`, or "main"."""
 
@@ -75,7 +75,7 @@ class PolicyRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteTable(msgspec.Struct, frozen=True, kw_only=True):
-    """A kernel routing table owned by the agent. `guarded` ends it with an unreachable default: nothing falls through."""
+    """A kernel routing table of the agent. `guarded` ends it with an unreachable default: nothing falls through."""
 
     name: str
     table_id: int

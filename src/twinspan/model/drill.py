@@ -95,6 +95,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """Path when the fault is healed. `none`: nothing can carry traffic, so the failover outage has no limit."""
     after: Path = "circuit"
     """Path when the drill ends."""
+    alarm: str | None = None
+    """An alarm that the gateway must raise while the fault lasts, e.g. "standby_dead"."""
     bound_ms: float | None = None
     """Longest failover outage that the detectors promise, e.g. BFD interval × multiplier; None: no promise."""
 
@@ -217,7 +219,7 @@ class DrillReport(DrillFacts, frozen=True, kw_only=True):
     detections: tuple[Detection, ...] = ()
     """Ordered by time."""
     detected_by: Detection | None = None
-    """The first one by a source that detects (link, BFD, BGP, IKE, probe, health check, daemon), not by one that reacts."""
+    """The first by a source that detects (link, BFD, BGP, IKE, probe, health check, daemon), not one that reacts."""
     failback_ms: float | None = None
     """From the healing until both directions were back; None if one of them never returned or never left."""
     timelines: tuple[Timeline, ...] = ()
