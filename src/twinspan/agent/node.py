@@ -87,6 +87,7 @@ class Node:
 
     def on_kernel_event(self, event: LinkChanged | RouteChanged) -> None:
         if isinstance(event, LinkChanged):
+            self.drivers.vlan.mirror_carrier(event.name)
             if self.world.link_changed(event):
                 up = event.exists and event.admin_up and event.carrier
                 self.events.record("link", f"{event.name} {'up' if up else 'down'}")
