@@ -37,7 +37,7 @@ SHOWN_PHASES = ("failover", "failback")
 
 
 def render_json(reports: Sequence[DrillReport]) -> str:
-    """A JSON list of the reports, every field of `model.drill.DrillReport`; `msgspec` decodes it back to equal values."""
+    """A JSON list of the reports with every field of `model.drill.DrillReport`; it decodes back to equal values."""
     return msgspec.json.format(msgspec.json.encode(list(reports)), indent=2).decode()
 
 
@@ -124,8 +124,8 @@ def _measuring(report: DrillReport) -> Iterator[str]:
     if report.jitter is not None:
         j = report.jitter
         yield from _wrap(
-            f"jitter of this machine: a sleep of {j.step_ms:g} ms wakes {j.median_us / 1000:.2f} ms late at the median, "
-            f"{j.max_us / 1000:.1f} ms at worst ({j.samples:,} samples)"
+            f"jitter of this machine: a sleep of {j.step_ms:g} ms wakes {j.median_us / 1000:.2f} ms late "
+            f"at the median, {j.max_us / 1000:.1f} ms at worst ({j.samples:,} samples)"
         )
 
 

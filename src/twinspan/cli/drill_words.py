@@ -53,6 +53,7 @@ def duration(value_ms: float) -> str:
 
 
 def optional(value_ms: float | None) -> str:
+    """A duration, or a dash where there is none."""
     return "-" if value_ms is None else duration(value_ms)
 
 
@@ -111,6 +112,7 @@ def detection(report: DrillReport) -> str:
 
 
 def phase_name(phase: Phase) -> str:
+    """The phase as a row's heading."""
     return {"before": "Before", "failover": "Failover", "failback": "Failback"}[phase]
 
 
