@@ -9,6 +9,7 @@ the supervisor removes it before every start. Next: `agent.node`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -24,6 +25,9 @@ from twinspan.model.kernel import ROUTE_PROTOCOL
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CLONE_NEWNET = 0x40000000
 RESTART_MIN_S, RESTART_MAX_S = 0.2, 5.0
+NICE = -10
+"""Probes and userspace ESP must not wait behind ordinary work: a probe that is late is a probe that is lost. The IKE
+daemons inherit it."""
 HEALTHY_RUN_S = 10.0
 """A worker that lived so long starts again without delay."""
 
@@ -52,6 +56,8 @@ class Supervisor:
     def run(self) -> int:
         """Supervise until SIGTERM; 0 then."""
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         delay_s = RESTART_MIN_S

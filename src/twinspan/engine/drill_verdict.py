@@ -84,7 +84,7 @@ def _path_reasons(report: DrillReport) -> Iterator[str]:
     expected = report.expectation
     for use in report.paths:
         where = TOWARDS[use.direction]
-        if use.during != expected.during:
+        if expected.during not in ("none", use.during):
             yield f"traffic {where} was on {use.during} when the fault was healed; expected {expected.during}"
         if use.after != expected.after:
             yield f"traffic {where} was on {use.after} when the drill ended; expected {expected.after}"

@@ -80,15 +80,15 @@ class Drill:
         self._started = time.time_ns()
 
     def run(self) -> DrillReport:
-        """The whole sequence. Raises `Rejected` if the lab is broken already."""
-        broken = active_faults(self._lab.fresh())
-        if broken:
-            names = ", ".join(f.name for f in broken)
-            raise Rejected(f"lab {self._lab.name} is broken already: {names}", remedy="twinspan lab mend --all")
+        """The whole sequence. Refuses without a proven standby; raises `Rejected` if the lab is broken otherwise."""
         self._say("proving the standby")
         proven, proof = prove_standby(self._lab)
         if not proven and not self._options.force:
             return compose(self._facts(proven, proof), ())
+        broken = active_faults(self._lab.fresh())
+        if broken and not self._options.force:
+            names = ", ".join(f.name for f in broken)
+            raise Rejected(f"lab {self._lab.name} is broken already: {names}", remedy="twinspan lab mend --all")
         return self._measured(proven, proof)
 
     def _measured(self, proven: bool, proof: tuple[str, ...]) -> DrillReport:
@@ -183,8 +183,10 @@ class Drill:
 
     def _await(self, watcher: PathWatcher, path: Path, limit_s: float) -> None:
         """Until both directions are on `path`, or the limit; the verdict tells the difference."""
-        if path == "none" or self._fault in ONE_MOMENT:
-            limit_s = ONE_SHOT_S if self._fault in ONE_MOMENT and path == self._expected.during else limit_s
+        if path == "none":
+            return
+        if self._fault in ONE_MOMENT and path == self._expected.during:
+            limit_s = ONE_SHOT_S
         wait_until(lambda: all(watcher.current().get(d) == path for d in DIRECTIONS), limit_s)
 
     def _await_alarm(self, since_ns: int) -> None:
