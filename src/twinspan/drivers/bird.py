@@ -19,6 +19,7 @@ from twinspan.drivers.daemon import (
     Daemon,
     DaemonFailed,
     Program,
+    accepts,
     make_private_dir,
     write_private,
 )
@@ -191,7 +192,7 @@ class BirdDriver:
         socket.unlink(missing_ok=True)
         self._tail.start()
         self._daemon.start([str(BIRD.executable), "-f", "-c", str(conf), "-s", str(socket)])
-        await self._daemon.wait_ready(socket.exists, _START_S, self._dir / "bird.log")
+        await self._daemon.wait_ready(lambda: accepts(socket), _START_S, self._dir / "bird.log")
         await self._settle(text)
         return ["bird restarted" if again else "bird started"]
 

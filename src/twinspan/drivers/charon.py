@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from twinspan.drivers.daemon import Daemon, DaemonFailed, Program, make_private_dir, write_private
+from twinspan.drivers.daemon import Daemon, DaemonFailed, Program, accepts, make_private_dir, write_private
 from twinspan.drivers.vici_client import ViciClient
 from twinspan.model.device_config import IpsecTunnel
 from twinspan.model.device_report import DaemonStatus, Event, TunnelStatus
@@ -126,7 +126,7 @@ class Charon:
         shell = ["sh", "-c", _PRIVATE_RUN, str(CHARON.executable), str(self._dir / "run"), str(self._dir)]
         self._listening = False
         self._daemon.start(["unshare", "--mount", *shell], {"STRONGSWAN_CONF": str(self._dir / "strongswan.conf")})
-        await self._daemon.wait_ready(lambda: socket.exists() and self.device is not None, _START_S, log)
+        await self._daemon.wait_ready(lambda: accepts(socket) and self.device is not None, _START_S, log)
         return f"charon of tunnel {self._name} {'restarted' if again else 'started'}"
 
     async def _load(self, tunnel: IpsecTunnel) -> None:

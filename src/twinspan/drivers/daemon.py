@@ -12,6 +12,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -186,6 +187,16 @@ class Daemon:
             if path is not None and path.exists():
                 lines += path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         return " | ".join(lines) or "it said nothing"
+
+
+def accepts(socket_path: Path) -> bool:
+    """Whether somebody listens there; the file alone appears a moment earlier, and stays when its maker is gone."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(socket_path))
+        except OSError:
+            return False
+        return True
 
 
 def make_private_dir(path: Path) -> None:
