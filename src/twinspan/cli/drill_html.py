@@ -17,6 +17,7 @@ from twinspan.cli.drill_svg import NAMES, draw
 from twinspan.cli.drill_words import (
     SOURCES,
     against,
+    alarm,
     detection,
     duration,
     happenings,
@@ -91,7 +92,7 @@ def _top(report: DrillReport) -> Iterator[Markup]:
     )
     yield tag("p", headline(report), class_="headline")
     if report.phases:
-        yield tag("p", " ".join(filter(None, (against(report), way_back(report)))), class_="soft")
+        yield tag("p", " ".join(filter(None, (against(report), alarm(report), way_back(report)))), class_="soft")
 
 
 def _tiles(report: DrillReport) -> Iterator[Markup]:
@@ -180,7 +181,7 @@ def _measuring(report: DrillReport) -> Iterator[Markup]:
                 "p",
                 f"A sleep of {j.step_ms:g} ms woke {j.median_us / 1000:.2f} ms late at the median and "
                 f"{j.max_us / 1000:.1f} ms late at worst, of {j.samples:,} samples taken during the drill. "
-                "No time on this page is better than that.",
+                "All nodes run on it: whatever one of them did may have come that much later than it need.",
             )
         )
     if left or right:
@@ -194,6 +195,7 @@ def _footer() -> Iterator[Markup]:
             "p",
             "Cut off: time without delivery, from the send time of the last packet delivered before a loss to that of "
             "the first one delivered after it. Bound: what the detectors promise, from their own timers. Limit: what "
-            "the site allows. Longest silence: time between two arrivals, late packets included.",
+            "the site allows. Longest silence: time between two arrivals, late packets included; "
+            "TCP loses nothing, it waits, so this is its figure.",
         ),
     )

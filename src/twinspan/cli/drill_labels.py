@@ -14,14 +14,20 @@ from twinspan.cli.drill_words import SOURCES, Happening, duration
 
 MARK = 5.0
 """Half the width that a mark takes, with a little air."""
-LETTER = 6.1
+LETTER = 6.9
 """Mean width of a letter at the drawing's font size; on the wide side, since the reader's font is not known."""
 LONGEST = 52
 """Letters in a label; the rest is in its tooltip."""
 TOGETHER = 7.0
 """Marks of one source closer than this would cover each other: they become one."""
-MOST_LINES = 5
+MOST_LINES = 7
 """Lines of labels for one source."""
+
+
+Span = tuple[float, float]
+"""From and to, in pixels."""
+Place = tuple[int, bool]
+"""A label's line, and whether it stands left of its mark."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +35,8 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
     x: float
     line: int
+    after: str
+    """When, in words."""
     text: str
     """Empty: no room."""
     to_left: bool
@@ -49,7 +57,7 @@ def rows(found: Sequence[Happening], x_of: Callable[[float], float], left: float
     for source in SOURCES:
         own = [one for one in found if one.source == source and left <= x_of(one.after_ms) <= right]
         if own and source != "drill":
-            labels = _place(_clusters(own, x_of), x_of, right)
+            labels = _place(_clusters(own, x_of), x_of, left, right)
             made.append(Row(source=source, lines=1 + max(label.line for label in labels), labels=tuple(labels)))
     return made
 
@@ -69,27 +77,69 @@ def _clusters(found: Sequence[Happening], x_of: Callable[[float], float]) -> lis
     return clusters
 
 
-def _place(clusters: Sequence[list[Happening]], x_of: Callable[[float], float], right: float) -> list[Label]:
-    taken: list[list[tuple[float, float]]] = [[] for _ in range(MOST_LINES)]
-    for cluster in clusters:  # marks first: a label must not cover a mark that comes later
-        x = x_of(cluster[0].after_ms)
-        taken[0].append((x - MARK, x + MARK))
-    labels = []
-    for cluster in clusters:
-        x, text = x_of(cluster[0].after_ms), _text(cluster)
-        width = text_width(text) + 2 * MARK
-        to_left = x + width > right
-        span = (x - width, x - MARK) if to_left else (x + MARK, x + width)
-        line = next((n for n, spans in enumerate(taken) if not _meets(span, spans)), None)
-        if line is None:
-            labels.append(Label(x=x, line=0, text="", to_left=False, members=tuple(cluster)))
-            continue
-        taken[line].append((min(span[0], x - MARK), max(span[1], x + MARK)) if line else span)
-        labels.append(Label(x=x, line=line, text=text, to_left=to_left, members=tuple(cluster)))
-    return labels
+class _Lines:
+    """The lines of one row and what is taken on each of them, as spans of pixels."""
+
+    def __init__(self, marks: Sequence[float]) -> None:
+        self._taken: list[list[Span]] = [[] for _ in range(MOST_LINES)]
+        self._marks = marks
+
+    def place(self, x: float, sides: Sequence[Span]) -> Place | None:
+        """The first line with room for a label, on one of its sides, and for its leader; taken from now on."""
+        for line, spans in enumerate(self._taken):
+            if line and _meets((x - 1, x + 1), self._taken[line - 1]):
+                return None
+            for span in sides:
+                if _meets(span, spans) or (line == 0 and any(span[0] < mark < span[1] for mark in self._marks)):
+                    continue
+                spans.append((min(span[0], x - MARK), max(span[1], x + MARK)))
+                for above in self._taken[:line]:
+                    above.append((x - 1, x + 1))
+                return line, span[0] < x
+        return None
 
 
-def _meets(span: tuple[float, float], spans: Sequence[tuple[float, float]]) -> bool:
+def _place(
+    clusters: Sequence[list[Happening]], x_of: Callable[[float], float], left: float, right: float
+) -> list[Label]:
+    """Labels for as many of the first clusters as fit, all of them; then for those of the rest that still find room.
+    From right to left, so that the leader of an earlier mark passes in front of the labels of later ones."""
+    xs = [x_of(cluster[0].after_ms) for cluster in clusters]
+    texts = [_text(cluster) for cluster in clusters]
+    placed: dict[int, Place] = {}
+    for most in range(len(clusters), 0, -1):
+        lines, placed = _Lines(xs), {}
+        order = [*reversed(range(most)), *range(most, len(clusters))]
+        for number in order:
+            place = lines.place(xs[number], _sides(xs[number], _whole(clusters[number], texts[number]), left, right))
+            if place is not None:
+                placed[number] = place
+        if all(number in placed for number in range(most)):
+            break
+    return [
+        Label(
+            x=xs[number],
+            line=placed.get(number, (0, False))[0],
+            after=duration(cluster[0].after_ms),
+            text=texts[number] if number in placed else "",
+            to_left=placed.get(number, (0, False))[1],
+            members=tuple(cluster),
+        )
+        for number, cluster in enumerate(clusters)
+    ]
+
+
+def _sides(x: float, text: str, left: float, right: float) -> list[Span]:
+    """Where a label could stand without leaving the drawing: right of its mark, or left of it."""
+    width = text_width(text) + 2 * MARK
+    return [span for span in ((x + MARK, x + width), (x - width, x - MARK)) if span[0] >= left and span[1] <= right]
+
+
+def _whole(cluster: Sequence[Happening], text: str) -> str:
+    return f"{duration(cluster[0].after_ms)}  {text}"
+
+
+def _meets(span: Span, spans: Sequence[Span]) -> bool:
     return any(span[0] < end and start < span[1] for start, end in spans)
 
 
@@ -100,7 +150,7 @@ def _text(cluster: Sequence[Happening]) -> str:
     alike = [one for one in cluster if one.what == first.what]
     times = sum(one.count for one in alike)
     others = sum(one.count for one in cluster) - times
-    text = f"{first.what}{f' ×{times}' if times > 1 else ''}, {where}{f', {others} more' if others else ''}"
-    after = duration(first.after_ms)
-    room = LONGEST - len(after) - 2
-    return f"{text if len(text) <= room else text[: room - 1] + '…'}  {after}"
+    text = f"{first.what}{f' ×{times}' if times > 1 else ''}, {where}"
+    more = f" (+{others})" if others else ""
+    room = LONGEST - len(more)
+    return f"{text if len(text) <= room else text[: room - 1] + '…'}{more}"

@@ -17,6 +17,7 @@ from twinspan.cli.drill_words import (
     SOURCES,
     Happening,
     against,
+    alarm,
     clean,
     detection,
     duration,
@@ -43,13 +44,15 @@ def render_json(reports: Sequence[DrillReport]) -> str:
 
 def render_text(report: DrillReport) -> str:
     """The report for a terminal: the headline first, then what it stands on."""
+    refused = report.verdict == "refused"
     sections = (
         _head(report),
         _losses(report),
         _paths(report),
         _events(report),
         _measuring(report),
-        _list("Why", report.reasons),
+        _list("The standby, as it was checked", report.standby_proof if refused else ()),
+        _list("Why", () if refused and report.standby_proof else report.reasons),
         _list("Remarks", report.remarks),
     )
     return "\n\n".join("\n".join(lines) for lines in map(list, sections) if lines)
@@ -60,7 +63,7 @@ def _head(report: DrillReport) -> Iterator[str]:
     yield from _wrap(clean(title))
     sentences = [headline(report)]
     if report.phases:
-        sentences += [against(report), way_back(report), detection(report)]
+        sentences += [against(report), way_back(report), detection(report), alarm(report)]
     for sentence in filter(None, sentences):
         yield from _wrap(sentence)
 
@@ -76,13 +79,14 @@ def _losses(report: DrillReport) -> Iterator[str]:
         bounded = phase.phase == "failover" and report.expectation.during != "none"
         bound = optional(report.expectation.bound_ms) if bounded else "-"
         for result in phase.directions:
+            waits = result.protocol == "tcp"  # TCP loses nothing, it waits: its figure is the longest gap
             cells = (
                 f"{result.sent:,}",
                 f"{result.lost:,}",
                 f"{result.duplicated:,}",
-                duration(result.outage_ms),
+                "-" if waits else duration(result.outage_ms),
                 duration(result.longest_gap_ms),
-                bound if result.protocol != "tcp" else "-",
+                "-" if waits else bound,
             )
             begin = f"{phase.phase:9} {SHORT[result.direction]:9} {result.protocol.upper():5}"
             yield begin + "".join(f" {cell:>11}" for cell in cells)

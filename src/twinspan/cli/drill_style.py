@@ -64,6 +64,7 @@ thead th { font-size: 13px; font-weight: 500; color: var(--soft); white-space: n
 tbody th { font-weight: 600; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
+.events td { overflow-wrap: anywhere; } .events td:nth-child(4) { min-width: 230px; }
 tr.other td, tr.other th { color: var(--soft); font-weight: 400; }
 .bad-number { color: var(--lost); font-weight: 650; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(460px, 1fr)); gap: 0 36px; }
@@ -86,6 +87,7 @@ svg { display: block; }
 svg.timeline { width: 100%; min-width: 880px; height: auto; }
 svg text { fill: var(--ink); font-size: 12px; font-family: inherit; }
 svg .name { font-weight: 600; }
+svg .after { font-weight: 650; font-variant-numeric: tabular-nums; }
 svg .what, svg .tick { fill: var(--soft); font-size: 11.5px; }
 svg .tick { font-variant-numeric: tabular-nums; }
 svg .lane { fill: var(--lane); }

@@ -59,15 +59,16 @@ def draw(report: DrillReport, timeline: Timeline, ident: str) -> Markup:
     bins = max(len(lane.sent) for lane in timeline.lanes)
     scale = Scale(timeline.start_ms, timeline.start_ms + bins * timeline.bin_ms)
     event_rows = rows(happenings(report), scale.x, LEFT, RIGHT)
-    parts: list[Markup] = []
+    lanes: list[Markup] = []
+    events: list[Markup] = []
     y = TOP
     for lane in timeline.lanes:
-        parts += [*_delivery(report, timeline, lane, scale, y), *_path_strip(report, lane.direction, scale, y)]
+        lanes += [*_delivery(report, timeline, lane, scale, y), *_path_strip(report, lane.direction, scale, y)]
         y += DELIVERY + STRIP + PATH + BETWEEN
     lanes_end = y - BETWEEN / 2
     y += 2
     for row in event_rows:
-        parts += _event_row(row, y)
+        events += _event_row(row, y)
         y += row.lines * LINE + 6
     title, description = f"{ident}-title", f"{ident}-desc"
     return tag(
@@ -76,8 +77,9 @@ def draw(report: DrillReport, timeline: Timeline, ident: str) -> Markup:
         tag("desc", _describe(report), id=description),
         *_axis(scale, y),
         tag("line", class_="divide", x1=0.0, x2=WIDTH, y1=lanes_end, y2=lanes_end) if event_rows else Markup(),
-        *parts,
+        *lanes,
         *_moments(report, scale, y),
+        *events,
         viewBox=f"0 0 {WIDTH:.0f} {y + 36:.0f}",
         role="img",
         aria_labelledby=f"{title} {description}",
@@ -204,19 +206,21 @@ def _event_row(row: Row, y: float) -> Iterator[Markup]:
             parts.insert(1, tag("line", class_="leader", x1=label.x, x2=label.x, y1=y, y2=line_y))
         if label.text:
             x, anchor = (label.x - 8, "end") if label.to_left else (label.x + 8, "start")
-            parts.append(tag("text", label.text, class_="event", x=x, y=line_y + 4, text_anchor=anchor))
+            said = (tag("tspan", label.after, class_="after"), f"  {label.text}")
+            parts.append(tag("text", *said, class_="event", x=x, y=line_y + 4, text_anchor=anchor))
         yield tag("g", *parts)
 
 
 def _moments(report: DrillReport, scale: Scale, bottom: float) -> Iterator[Markup]:
     healed_ms = (report.healed_ns - report.injected_ns) / 1e6
-    placed: list[tuple[float, float]] = []
-    for after_ms, said, name in ((0.0, f"fault: {clean(report.fault)}", "broke"), (healed_ms, "healed", "mended")):
+    for after_ms, said, name, next_ms in (
+        (0.0, f"fault: {clean(report.fault)}", "broke", healed_ms),
+        (healed_ms, "healed", "mended", math.inf),
+    ):
         if not scale.inside(after_ms):
             continue
-        x, wide = scale.x(after_ms), text_width(said) * 1.1 + 6
-        to_left = x + wide > RIGHT or any(x < end and start < x + wide for start, end in placed)
-        placed.append((x - wide, x) if to_left else (x, x + wide))
+        x = scale.x(after_ms)
+        to_left = x + text_width(said) * 1.1 + 6 > (scale.x(next_ms) if scale.inside(next_ms) else RIGHT)
         yield tag("line", class_=f"moment {name}", x1=x, x2=x, y1=6.0, y2=bottom)
         yield tag(
             "text", said, class_=f"moment-name {name}", x=x + (-5 if to_left else 5), y=15.0,

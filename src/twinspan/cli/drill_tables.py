@@ -133,7 +133,7 @@ def _stream(phase: Phase, result: DirectionResult, chosen: bool) -> Markup:
         tag("span", f"{result.lost:,}", class_="bad-number" if result.lost else None),
         f"{result.duplicated:,}",
         f"{result.reordered:,}",
-        duration(result.outage_ms),
+        "-" if result.protocol == "tcp" else duration(result.outage_ms),
         duration(result.longest_gap_ms),
         numbers_from=2,
         class_=None if chosen else "other",
@@ -180,7 +180,8 @@ def events(found: Sequence[Happening]) -> Markup:
         )
         for one in found
     )
-    return table(None, ("ms after the fault", "Node", "Source", "Event", "Detail"), body, numbers_from=9)
+    found_heads = ("ms after the fault", "Node", "Source", "Event", "Detail")
+    return tag("div", table(None, found_heads, body, numbers_from=9), class_="events")
 
 
 def clocks(report: DrillReport) -> Markup:
