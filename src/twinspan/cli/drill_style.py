@@ -113,7 +113,7 @@ svg .mark { fill: var(--ink); stroke: var(--card); stroke-width: 1; }
 svg .mark.failover { fill: var(--vpn); } svg .mark.route { fill: var(--circuit); }
 svg .mark.probe { fill: var(--mixed); }
 svg .leader { stroke: var(--soft); stroke-width: 1; }
-svg .bar { fill: var(--delivered); } svg .over { fill: var(--lost); } svg .bar-back { fill: var(--lane); }
+svg .bar { fill: var(--delivered); } svg .unlimited { fill: var(--soft); } svg .over { fill: var(--lost); } svg .bar-back { fill: var(--lane); }
 svg .bound { stroke: var(--ink); stroke-width: 2; }
 svg .limit { stroke: var(--lost); stroke-width: 2; stroke-dasharray: 3 2; }
 footer { margin-top: 26px; color: var(--soft); font-size: 13px; }

@@ -102,10 +102,10 @@ def measured(report: DrillReport) -> Markup:
 def _bar(outage_ms: float, bound_ms: float | None, limit_ms: float | None) -> Markup:
     """A bar for the outage, a solid line at the bound, a dashed one at the limit."""
     most = max(outage_ms, bound_ms or 0.0, limit_ms or 0.0, 1.0) * 1.04
-    over = limit_ms is not None and outage_ms > limit_ms
+    kind = "unlimited" if limit_ms is None else "over" if outage_ms > limit_ms else "bar"
     parts = [
         tag("rect", class_="bar-back", width=BAR_WIDTH, height=BAR_HEIGHT, rx=3.0),
-        tag("rect", class_="over" if over else "bar", width=outage_ms / most * BAR_WIDTH, height=BAR_HEIGHT, rx=3.0),
+        tag("rect", class_=kind, width=outage_ms / most * BAR_WIDTH, height=BAR_HEIGHT, rx=3.0),
     ]
     for name, value in (("bound", bound_ms), ("limit", limit_ms)):
         if value is not None:

@@ -89,17 +89,28 @@ def way_back(report: DrillReport) -> str:
     results = headline_results(report, "failback")
     if not results:
         return ""
-    took = f" after {duration(report.failback_ms)}" if report.failback_ms is not None else ""
     lost = sum(result.lost for result in results)
-    if not lost:
-        return f"On the way back{took} no packet was lost."
-    worst = max(result.outage_ms for result in results)
-    return f"On the way back{took} {counted(lost, 'packet')} lost, {duration(worst)} at worst."
+    said = f"{packets(lost)} lost" if lost else "no packet was lost"
+    if report.failback_ms is None:
+        return f"After the healing {said}."
+    return f"Both directions were back {duration(report.failback_ms)} after the healing; {said} on the way."
 
 
-def counted(number: int, noun: str) -> str:
-    """ "1 packet was", "12 packets were"."""
-    return f"{number:,} {noun} was" if number == 1 else f"{number:,} {noun}s were"
+def packets(number: int) -> str:
+    """The subject of a sentence: "1 packet was", "12 packets were"."""
+    return "1 packet was" if number == 1 else f"{number:,} packets were"
+
+
+def alarm(report: DrillReport) -> str:
+    """When the alarm that this fault must raise was raised; empty if none is expected."""
+    name = report.expectation.alarm
+    if name is None or not report.injected_ns:
+        return ""
+    raised = f"alarm raised: {name}"
+    moments = [e.at_ns for e in report.events if e.what == raised and e.at_ns >= report.injected_ns]
+    if not moments:
+        return f"No alarm {name} was raised."
+    return f"Alarm {name} was raised after {duration((min(moments) - report.injected_ns) / 1e6)}."
 
 
 def detection(report: DrillReport) -> str:
