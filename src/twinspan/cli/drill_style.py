@@ -64,7 +64,8 @@ thead th { font-size: 13px; font-weight: 500; color: var(--soft); white-space: n
 tbody th { font-weight: 600; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
-.events td { overflow-wrap: anywhere; } .events td:nth-child(4) { min-width: 230px; }
+.events td { overflow-wrap: anywhere; }
+.events td:nth-child(-n+3) { white-space: nowrap; } .events td:nth-child(4) { min-width: 230px; }
 tr.other td, tr.other th { color: var(--soft); font-weight: 400; }
 .bad-number { color: var(--lost); font-weight: 650; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(460px, 1fr)); gap: 0 36px; }
@@ -113,7 +114,8 @@ svg .mark { fill: var(--ink); stroke: var(--card); stroke-width: 1; }
 svg .mark.failover { fill: var(--vpn); } svg .mark.route { fill: var(--circuit); }
 svg .mark.probe { fill: var(--mixed); }
 svg .leader { stroke: var(--soft); stroke-width: 1; }
-svg .bar { fill: var(--delivered); } svg .unlimited { fill: var(--soft); } svg .over { fill: var(--lost); } svg .bar-back { fill: var(--lane); }
+svg .bar { fill: var(--delivered); } svg .unlimited { fill: var(--soft); } svg .over { fill: var(--lost); }
+svg .bar-back { fill: var(--lane); }
 svg .bound { stroke: var(--ink); stroke-width: 2; }
 svg .limit { stroke: var(--lost); stroke-width: 2; stroke-dasharray: 3 2; }
 footer { margin-top: 26px; color: var(--soft); font-size: 13px; }

@@ -152,7 +152,9 @@ def happenings(report: DrillReport) -> list[Happening]:
             )
             continue
         before = found[earlier]
-        found[earlier] = msgspec.structs.replace(before, details=before.details + details, count=before.count + 1)
+        found[earlier] = msgspec.structs.replace(
+            before, details=_once((*before.details, *details)), count=before.count + 1
+        )
     return found
 
 
@@ -167,6 +169,10 @@ def telling(found: Sequence[Happening], most: int) -> list[Happening]:
         seen.add(key)
     chosen = sorted(ranked, key=lambda entry: entry[:3])[:most]
     return sorted((entry[3] for entry in chosen), key=lambda one: one.after_ms)
+
+
+def _once(details: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(details))
 
 
 def _mark(at_ns: int, what: str) -> DrillEvent:
