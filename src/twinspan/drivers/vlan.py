@@ -1,7 +1,8 @@
 """The node's VLAN interfaces: real 802.1Q tags on the parent, by the kernel's driver or by eBPF where it has none.
 
 In: a `DeviceConfig` and, after link events, the name of a parent. Out: the interfaces exist and what was done in words.
-Addresses, MTU and "up" of the interface itself are `engine.reconcile`'s. Next: `drivers.vlan_bpf` for the programs.
+Addresses, MTU and "up" of the interface itself are `engine.reconcile`'s. Next: `drivers.vlan_bpf` for the
+programs, `drivers.carrier` for the links' state.
 
 What this driver made carries an alias (`twinspan:vlan:100:circuit`), so a restarted agent knows it again and removes it
 once the config no longer names it. In the eBPF way the interface is a veth end; its other, hidden end tells it the
@@ -11,11 +12,7 @@ parent's carrier, which the kernel would do for a VLAN of its own.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import json
-import socket
-import struct
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +21,7 @@ from typing import Any
 import msgspec
 
 from twinspan.drivers import vlan_bpf
+from twinspan.drivers.carrier import has_carrier, set_up
 from twinspan.model.device_config import DeviceConfig, Link
 from twinspan.model.errors import Retryable, Unavailable
 
@@ -31,10 +29,6 @@ ALIAS = "twinspan:vlan:"
 TAG_BYTES = 4
 _NAME_MAX = 15
 _NO_DRIVER = ("Unknown device type", "not supported")
-# linux/sockios.h, linux/if.h
-_GET_FLAGS, _SET_FLAGS = 0x8913, 0x8914
-_UP, _RUNNING = 0x1, 0x40
-_REQUEST = struct.Struct("=16sH22x")
 
 
 class VlanFailed(Retryable):
@@ -102,8 +96,8 @@ class VlanDriver:
         ends = self._hidden.get(parent, ())
         if not ends:
             return []
-        up = _flags(parent) & (_UP | _RUNNING) == _UP | _RUNNING
-        return [f"{end} {'up' if up else 'down'} like {parent}" for end in ends if _set_up(end, up=up)]
+        up = has_carrier(parent)
+        return [f"{end} {'up' if up else 'down'} like {parent}" for end in ends if set_up(end, up=up)]
 
     async def _one(self, link: Link, seen: Mapping[str, _Seen]) -> list[str]:
         there = seen.get(link.name)
@@ -123,7 +117,7 @@ class VlanDriver:
     async def _make(self, link: Link, seen: Mapping[str, _Seen]) -> list[str]:
         vlan_id, parent = _vlan(link)
         words = f"VLAN {vlan_id} made on {parent} as {link.name}"
-        alias = f"link set dev {link.name} alias {ALIAS}{vlan_id}:{parent}"
+        alias = f"link set dev {link.name} alias {_alias(link)}"
         if self._kernel_driver:
             text = f"link add link {parent} name {link.name} type vlan id {vlan_id}\n{alias}\n"
             status, _, error = await _run("ip", "-batch", "-", text=text)
@@ -150,7 +144,7 @@ def _is(found: _Seen, link: Link, seen: Mapping[str, _Seen]) -> bool:
         return False
     # The alias is set after the pair is made; an agent that died in between is known by the hidden end's name.
     named = link.parent in seen and found.lower == _hidden_name(link, seen)
-    return named or found.alias == f"{ALIAS}{link.vlan_id}:{link.parent}"
+    return named or found.alias == _alias(link)
 
 
 async def _attend(link: Link, seen: Mapping[str, _Seen]) -> list[str]:
@@ -158,6 +152,8 @@ async def _attend(link: Link, seen: Mapping[str, _Seen]) -> list[str]:
     vlan_id, parent_name = _vlan(link)
     parent, hidden = seen[parent_name], seen[seen[link.name].lower or ""]
     done, lines = [], []
+    if seen[link.name].alias != _alias(link):
+        lines.append(f"link set dev {link.name} alias {_alias(link)}")
     if not parent.promiscuous:
         lines.append(f"link set dev {parent.name} promisc on")
     if parent.mtu < link.mtu + TAG_BYTES:
@@ -209,6 +205,11 @@ def _vlan(link: Link) -> tuple[int, str]:
     return link.vlan_id, link.parent
 
 
+def _alias(link: Link) -> str:
+    """The mark of what this driver made, and what it is."""
+    return f"{ALIAS}{link.vlan_id}:{link.parent}"
+
+
 def _hidden_name(link: Link, seen: Mapping[str, _Seen]) -> str:
     vlan_id, parent = _vlan(link)
     name = f"v{vlan_id}-{parent}"
@@ -257,26 +258,6 @@ async def _programs(interface: str) -> set[str]:
     except json.JSONDecodeError:
         return set()
     return {f.get("options", {}).get("bpf_name", "") for f in filters} - {""}
-
-
-def _flags(interface: str) -> int:
-    """The interface's flags; 0 if it does not exist."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle, contextlib.suppress(OSError):
-        answer = fcntl.ioctl(handle, _GET_FLAGS, _REQUEST.pack(interface.encode(), 0))
-        return int(_REQUEST.unpack(answer)[1])
-    return 0
-
-
-def _set_up(interface: str, *, up: bool) -> bool:
-    """Set it up or down; whether that changed anything. One that is gone is made anew by the next `ensure`."""
-    flags = _flags(interface)
-    if bool(flags & _UP) == up:
-        return False
-    wanted = flags | _UP if up else flags & ~_UP
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle, contextlib.suppress(OSError):
-        fcntl.ioctl(handle, _SET_FLAGS, _REQUEST.pack(interface.encode(), wanted))
-        return True
-    return False
 
 
 async def _ip(lines: list[str]) -> None:

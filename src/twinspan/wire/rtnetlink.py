@@ -1,7 +1,8 @@
 """Kernel events about links and routes, decoded from rtnetlink messages; pure.
 
-In: the bytes of one read from a NETLINK_ROUTE socket. Out: `LinkChanged` and `RouteChanged` values. Layouts are those
-of the kernel's linux/rtnetlink.h and linux/if_link.h. Next: `drivers.netlink` owns the socket.
+In: the bytes of one read from a NETLINK_ROUTE socket. Out: `LinkChanged` and `RouteChanged` values; the other way, the
+question for one link. Layouts are those of the kernel's linux/rtnetlink.h and linux/if_link.h. Next: `drivers.netlink`
+owns the socket.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import msgspec
 RTMGRP_LINK = 0x1
 RTMGRP_IPV4_ROUTE = 0x40
 RTMGRP_IPV6_ROUTE = 0x400
-_NEWLINK, _DELLINK, _NEWROUTE, _DELROUTE = 16, 17, 24, 25
+_NEWLINK, _DELLINK, _GETLINK, _NEWROUTE, _DELROUTE = 16, 17, 18, 24, 25
+_NLM_F_REQUEST = 0x1
 _IFLA_IFNAME, _RTA_DST, _RTA_OIF, _RTA_TABLE = 3, 1, 4, 15
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _AF_INET = 2
@@ -50,6 +52,14 @@ def decode(data: bytes) -> Iterator[LinkChanged | RouteChanged]:
         event = _event(kind, body)
         if event is not None:
             yield event
+
+
+def encode_link_question(name: str) -> bytes:
+    """RTM_GETLINK for the link called `name`; `decode` reads the answer, which is empty if there is no such link."""
+    value = name.encode() + b"\0"
+    attribute = struct.pack("=HH", 4 + len(value), _IFLA_IFNAME) + value
+    body = bytes(16) + attribute.ljust((len(attribute) + 3) & ~3, b"\0")
+    return _HEADER.pack(_HEADER.size + len(body), _GETLINK, _NLM_F_REQUEST, 1, 0) + body
 
 
 def _event(kind: int, body: bytes) -> LinkChanged | RouteChanged | None:
