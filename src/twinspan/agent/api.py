@@ -62,6 +62,8 @@ async def _dispatch(node: Node, request: dict[str, Any]) -> dict[str, Any]:
     match request.get("op"):
         case "apply":
             config = msgspec.convert(request.get("config"), DeviceConfig, dec_hook=decode_hook)
+            if config.node != node.events.node:
+                raise OrderRefused(f"config is for node {config.node!r}, this is {node.events.node!r}: send it there")
             node.apply(config)
             return {"generation": config.generation}
         case "report":

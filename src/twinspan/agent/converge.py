@@ -14,6 +14,7 @@ import hashlib
 
 import msgspec
 
+from twinspan.agent.alarms import AlarmBook
 from twinspan.agent.clock import pause
 from twinspan.agent.events import EventLog
 from twinspan.agent.failover_loop import FailoverLoop
@@ -21,8 +22,10 @@ from twinspan.agent.journal import Journal
 from twinspan.agent.ports import Drivers
 from twinspan.agent.world import World
 from twinspan.drivers.netlink import NetlinkFailed
+from twinspan.engine.conditions import node_conditions
 from twinspan.engine.reconcile import plan, wanted
 from twinspan.model.device_config import DeviceConfig
+from twinspan.model.device_report import BgpStatus
 from twinspan.model.errors import TwinspanError
 from twinspan.model.secret import encode_hook
 from twinspan.wire.bird import export_switches, import_switches
@@ -36,10 +39,16 @@ DEBOUNCE_S = 0.02
 
 class Converger:
     def __init__(
-        self, world: World, drivers: Drivers, failover: FailoverLoop, journal: Journal, events: EventLog
+        self,
+        world: World,
+        drivers: Drivers,
+        failover: FailoverLoop,
+        journal: Journal,
+        notes: tuple[EventLog, AlarmBook],
     ) -> None:
         self._world, self._drivers, self._failover = world, drivers, failover
-        self._journal, self._events = journal, events
+        self._journal = journal
+        self._events, self._alarms = notes
         self._owned = journal.load_owned()
         self._wake = asyncio.Event()
         self.config: DeviceConfig | None = None
@@ -92,10 +101,11 @@ class Converger:
         done += await self._drivers.dnsmasq.ensure(config)
         done += await self._drivers.dhcp_client.ensure(config)
         self._drivers.probes.update(config.probes)
-        self._configure_failover(config)
-        self._world.sessions = {s.peer: s for s in (await self._drivers.bird.observe(config))[0]}
-        self._failover.wake()
+        sessions, _ = await self._drivers.bird.observe(config)
+        self._world.sessions = {s.peer: s for s in sessions}
+        self._configure_failover(config, sessions)
         self._finish(config, done)
+        self._note_conditions(config)
 
     async def _kernel(self, config: DeviceConfig) -> list[str]:
         """Look at the kernel, plan, apply; what was done in words."""
@@ -115,12 +125,21 @@ class Converger:
         self._world.set_kernel(state, routes)
         return [s.describe() for s in steps]
 
-    def _configure_failover(self, config: DeviceConfig) -> None:
+    def _note_conditions(self, config: DeviceConfig) -> None:
+        view = self._world.view()
+        sessions = self._world.sessions.values()
+        self._alarms.hold("node", node_conditions(config, sessions, view.probes_up, self.problem))
+
+    def _configure_failover(self, config: DeviceConfig, sessions: list[BgpStatus]) -> None:
         spans = {p.span for p in (config.bgp.peers if config.bgp else ()) if p.span}
         self._failover.configure(
             config,
             {s: tuple(export_switches(config, s)) for s in spans},
             {s: tuple(import_switches(config, s)) for s in spans},
+            held=(
+                frozenset(s.span for s in sessions if s.span and s.export_held),
+                frozenset(s.span for s in sessions if s.span and s.import_held),
+            ),
         )
 
     def _finish(self, config: DeviceConfig, done: list[str]) -> None:
@@ -143,6 +162,8 @@ class Converger:
         if text != self.problem:
             self.problem = text
             self._events.record("config", "cannot converge", text[:500])
+        if self.config is not None:
+            self._note_conditions(self.config)
 
 
 def digest(config: DeviceConfig) -> str:

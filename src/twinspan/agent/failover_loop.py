@@ -15,12 +15,13 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+from twinspan.agent.alarms import AlarmBook
 from twinspan.agent.clock import pause
 from twinspan.agent.events import EventLog
 from twinspan.agent.world import World
 from twinspan.drivers.netlink import NetlinkDriver, NetlinkFailed
 from twinspan.engine import failover
-from twinspan.engine.failover import Condition, FailoverDecision, FailoverState
+from twinspan.engine.failover import FailoverDecision, FailoverState
 from twinspan.engine.reconcile import plan, wanted
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.kernel import KernelState
@@ -35,13 +36,13 @@ class Holds(Protocol):
 
 
 class FailoverLoop:
-    def __init__(self, world: World, netlink: NetlinkDriver, bird: Holds, events: EventLog) -> None:
-        self._world, self._netlink, self._bird, self._events = world, netlink, bird, events
+    def __init__(self, world: World, netlink: NetlinkDriver, bird: Holds, events: EventLog, alarms: AlarmBook) -> None:
+        self._world, self._netlink, self._bird = world, netlink, bird
+        self._events, self._alarms = events, alarms
         self._wake = asyncio.Event()
         self._config: DeviceConfig | None = None
         self._state: FailoverState | None = None
         self.decision: FailoverDecision | None = None
-        self.conditions_since: dict[Condition, int] = {}
         self._export_switches: Mapping[str, tuple[str, ...]] = {}
         self._import_switches: Mapping[str, tuple[str, ...]] = {}
         self._held: dict[str, bool] = {}
@@ -53,13 +54,21 @@ class FailoverLoop:
         config: DeviceConfig,
         export_switches: Mapping[str, tuple[str, ...]],
         import_switches: Mapping[str, tuple[str, ...]],
+        held: tuple[frozenset[str], frozenset[str]],
     ) -> None:
-        """Take a new config; the state survives if the spans are the same."""
+        """Take a new config and what BIRD holds right now, as (exports, imports) by span.
+
+        The state survives if the spans are the same. A new state takes over what an earlier agent decided: an export
+        that is held over the active span means that traffic was moved away from it.
+        """
         self._export_switches, self._import_switches = export_switches, import_switches
         if config.failover is None:
             self._state = None
         elif self._state is None or self._config is None or self._config.failover != config.failover:
-            self._state = failover.initial_state(config.failover)
+            self._state = failover.initial_state(config.failover, export_held=held[0])
+        if self._config is None:
+            watched = {c.span for c in config.health_checks if c.change_route}
+            self._import_held = held[1] & frozenset(watched)
         self._config = config
         self.wake()
 
@@ -112,6 +121,7 @@ class FailoverLoop:
         config = self._config
         if config is None or config.failover is None or self._state is None:
             self.decision, self._world.override_onto = None, None
+            self._alarms.hold("failover", ())
             return
         before = self.decision
         now_ns = time.time_ns()
@@ -126,22 +136,7 @@ class FailoverLoop:
         ):
             override = f"override onto {self.decision.override_onto}" if self.decision.override_onto else "no override"
             self._events.record("failover", f"{self.decision.carrying} carries, {override}", self.decision.reason)
-        self._note_conditions(now_ns)
-
-    def _note_conditions(self, now_ns: int) -> None:
-        now = self.decision.conditions if self.decision else ()
-        names = {(c.name, c.subject) for c in now}
-        for old in [c for c in self.conditions_since if (c.name, c.subject) not in names]:
-            del self.conditions_since[old]
-            self._events.record("failover", f"alarm cleared: {old.name}", old.subject)
-        known = {(c.name, c.subject): (c, since) for c, since in self.conditions_since.items()}
-        for condition in now:
-            old_entry = known.get((condition.name, condition.subject))
-            if old_entry is None:
-                self._events.record("failover", f"alarm raised: {condition.name}", condition.detail)
-            else:
-                del self.conditions_since[old_entry[0]]
-            self.conditions_since[condition] = old_entry[1] if old_entry else now_ns
+        self._alarms.hold("failover", self.decision.conditions)
 
     async def sync_routes(self) -> None:
         """Bring this node's own routes in line with the view, without looking at the kernel again."""

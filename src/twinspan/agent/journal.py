@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.secret import decode_hook, encode_hook
+
+T = TypeVar("T")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,28 +41,35 @@ class Journal:
         self._orders = node_dir / "orders.json"
 
     def load_config(self) -> DeviceConfig | None:
-        if not self._config.exists():
-            return None
-        return msgspec.json.decode(self._config.read_bytes(), type=DeviceConfig, dec_hook=decode_hook)
+        """The saved config; None if there is none, or if it cannot be read (it is then set aside as `.broken`)."""
+        return _load(self._config, DeviceConfig)
 
     def save_config(self, config: DeviceConfig) -> None:
         _write(self._config, msgspec.json.encode(config, enc_hook=encode_hook))
 
     def load_owned(self) -> frozenset[tuple[str, str]]:
-        if not self._owned.exists():
-            return frozenset()
-        return frozenset(msgspec.json.decode(self._owned.read_bytes(), type=Owned).addresses)
+        owned = _load(self._owned, Owned)
+        return frozenset(owned.addresses) if owned else frozenset()
 
     def save_owned(self, addresses: frozenset[tuple[str, str]]) -> None:
         _write(self._owned, msgspec.json.encode(Owned(addresses=tuple(sorted(addresses)))))
 
     def load_orders(self) -> tuple[Order, ...]:
-        if not self._orders.exists():
-            return ()
-        return msgspec.json.decode(self._orders.read_bytes(), type=tuple[Order, ...])
+        return _load(self._orders, tuple[Order, ...]) or ()
 
     def save_orders(self, orders: tuple[Order, ...]) -> None:
         _write(self._orders, msgspec.json.encode(orders))
+
+
+def _load(path: Path, kind: type[T]) -> T | None:
+    """A damaged file (a disk that was full, a hand that slipped) must not keep the agent from starting."""
+    if not path.exists():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=decode_hook)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        path.replace(path.with_name(path.name + ".broken"))
+        return None
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -15,6 +15,7 @@ import asyncio
 import signal
 from pathlib import Path
 
+from twinspan.agent.alarms import AlarmBook
 from twinspan.agent.api import serve
 from twinspan.agent.converge import Converger
 from twinspan.agent.events import EventLog
@@ -39,8 +40,10 @@ class Node:
         self.journal = Journal(node_dir)
         self.world = World()
         self.drivers = make_drivers(node_dir, name, self.on_driver_event, self.world.device_of, self.on_probe)
-        self.failover = FailoverLoop(self.world, self.drivers.netlink, self.drivers.bird, self.events)
-        self.converger = Converger(self.world, self.drivers, self.failover, self.journal, self.events)
+        self.alarms = AlarmBook(self.events)
+        self.failover = FailoverLoop(self.world, self.drivers.netlink, self.drivers.bird, self.events, self.alarms)
+        notes = (self.events, self.alarms)
+        self.converger = Converger(self.world, self.drivers, self.failover, self.journal, notes)
         self.orders = Orders(self.journal, self.world, self.drivers.netlink, self.events)
         self._socket = node_dir / "agent.sock"
 

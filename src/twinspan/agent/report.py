@@ -14,8 +14,6 @@ from twinspan.agent.converge import digest
 from twinspan.engine.health import ProbeState, probe_status
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import (
-    Alarm,
-    BgpStatus,
     DaemonStatus,
     DeviceReport,
     FailoverStatus,
@@ -29,9 +27,6 @@ from twinspan.model.kernel import KernelRoute
 
 if TYPE_CHECKING:
     from twinspan.agent.node import Node
-
-QUOTA_ALARM = 0.8
-"""Share of the route quota from which on somebody should know (headroom of a fifth)."""
 
 
 async def build_report(node: Node) -> DeviceReport:
@@ -68,7 +63,7 @@ async def build_report(node: Node) -> DeviceReport:
         probes=_probes(node, config),
         failover=_failover(node, config),
         health_checks=_health_checks(node, config),
-        alarms=_alarms(node, config, bgp),
+        alarms=node.alarms.alarms(),
         daemons=_daemons(node),
         families=("ipv4", "ipv6") if any(":" in r.prefix for r in bgp_routes) else ("ipv4",),
         repairs=node.converger.repairs,
@@ -122,30 +117,6 @@ def _health_checks(node: Node, config: DeviceConfig) -> tuple[HealthCheckStatus,
         )
         for c in config.health_checks
     )
-
-
-def _alarms(node: Node, config: DeviceConfig, bgp: list[BgpStatus]) -> tuple[Alarm, ...]:
-    found = [
-        Alarm(name=c.name, subject=c.subject, since_ns=since, detail=c.detail)
-        for c, since in node.failover.conditions_since.items()
-    ]
-    limits = {p.name: p.import_limit for p in (config.bgp.peers if config.bgp else ())}
-    for session in bgp:
-        limit = limits.get(session.peer)
-        if limit and session.imported >= QUOTA_ALARM * limit:
-            found.append(
-                Alarm(
-                    name="quota_high",
-                    subject=session.peer,
-                    since_ns=time.time_ns(),
-                    detail=f"{session.imported} of {limit} routes",
-                )
-            )
-    if node.converger.problem:
-        found.append(
-            Alarm(name="cannot_converge", subject=config.node, since_ns=time.time_ns(), detail=node.converger.problem)
-        )
-    return tuple(found)
 
 
 def _daemons(node: Node) -> tuple[DaemonStatus, ...]:

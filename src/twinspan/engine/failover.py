@@ -76,8 +76,13 @@ class FailoverDecision(msgspec.Struct, frozen=True, kw_only=True):
     flaps: int = 0
 
 
-def initial_state(policy: Failover) -> FailoverState:
-    """A node that knows nothing yet leaves the traffic where BGP puts it: on the active span."""
+def initial_state(policy: Failover, *, export_held: frozenset[str] = frozenset()) -> FailoverState:
+    """A node that knows nothing yet leaves the traffic where it is: on the active span, unless its export is held.
+
+    A held export is what an earlier agent left behind when it moved the traffic away.
+    """
+    if _active(policy).name in export_held:
+        return FailoverState(carrying=_standby(policy).name, proven=True)
     return FailoverState(carrying=_active(policy).name)
 
 
