@@ -16,12 +16,15 @@ from twinspan.cli.drill_style import CSS
 from twinspan.cli.drill_svg import NAMES, draw
 from twinspan.cli.drill_words import (
     SOURCES,
+    TOWARDS,
     against,
     alarm,
+    cut_off,
     detection,
     duration,
     happenings,
     headline,
+    returned,
     telling,
     way_back,
 )
@@ -96,19 +99,23 @@ def _top(report: DrillReport) -> Iterator[Markup]:
 
 
 def _tiles(report: DrillReport) -> Iterator[Markup]:
-    cut = {result.direction: result for result in headline_results(report, "failover")}
+    cut = {one.direction: one for one in cut_off(report)}
     if len(cut) < 2:
         return
     limited = report.expectation.during != "none"
     tiles = [
-        _tile(duration(result.outage_ms), f"cut off {where}", limited and result.outage_ms > report.max_outage_ms)
-        for result, where in ((cut["site_to_cloud"], "towards the cloud"), (cut["cloud_to_site"], "towards the site"))
+        _tile(
+            duration(one.outage_ms),
+            f"cut off {TOWARDS[one.direction]}",
+            limited and one.outage_ms > report.max_outage_ms,
+        )
+        for one in cut.values()
     ]
     found = report.detected_by
     if found is not None:
         tiles.append(_tile(duration(found.after_ms), f"to notice, by {SOURCES[found.source]} on {found.node}"))
     if report.failback_ms is not None:
-        tiles.append(_tile(duration(report.failback_ms), "from the healing until both directions were back"))
+        tiles.append(_tile(duration(report.failback_ms), f"from the healing until both directions {returned(report)}"))
     lost = sum(result.lost for result in headline_results(report, "failback"))
     tiles.append(_tile(f"{lost:,}", "packets lost on the way back"))
     yield tag("ul", *tiles, class_="tiles")
@@ -149,7 +156,8 @@ def _evidence(report: DrillReport) -> Iterator[Markup]:
     if report.paths:
         left += [tag("h3", "Path"), tables.paths(report)]
     if report.phases:
-        right += [tag("h3", "Who noticed, and when"), tag("p", detection(report)), tables.detections(report)]
+        right += [tag("h3", "Who noticed, and when"), tag("p", detection(report))]
+        right += [tables.detections(report)] if report.detections else []
     yield tag("div", tag("div", *left), tag("div", *right), class_="pair")
     if report.phases:
         yield join(tag("h3", "Every stream"), tables.losses(report))

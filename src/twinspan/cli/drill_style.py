@@ -97,6 +97,7 @@ svg .lost { fill: var(--tint); }
 svg .lost-strip { fill: var(--lost); }
 svg .arrow { stroke: var(--lost); stroke-width: 1.5; fill: none; }
 svg .gap { fill: var(--lost); font-size: 15px; font-weight: 700; }
+svg .inside { paint-order: stroke; stroke: var(--tint); stroke-width: 5px; stroke-linejoin: round; }
 svg .halo, svg .event, svg .moment-name { paint-order: stroke; stroke: var(--card); stroke-width: 4px;
   stroke-linejoin: round; }
 svg .path.circuit { fill: var(--circuit); } svg .path.vpn { fill: var(--vpn); } svg .path.mixed { fill: var(--mixed); }

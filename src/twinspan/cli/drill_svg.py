@@ -9,49 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import msgspec
-
+from twinspan.cli.drill_axis import LEFT, RIGHT, TOP, WIDTH, Scale, axis
 from twinspan.cli.drill_labels import Row, rows, text_width
 from twinspan.cli.drill_words import PATHS, SHORT, SOURCES, TOWARDS, clean, duration, happenings, headline
 from twinspan.cli.markup import Markup, tag
 from twinspan.engine.drill_verdict import headline_results
 from twinspan.model.drill import Direction, DrillReport, Gap, Lane, Path, Timeline
 
-WIDTH = 1120.0
-LEFT = 92.0
-RIGHT = WIDTH - 14
-TOP = 26.0
 DELIVERY = 42.0
 STRIP = 3.0
 PATH = 17.0
 BETWEEN = 14.0
 LINE = 17.0
-TICKS = 9
 MOST_GAPS = 3
 """Gaps of one lane that are measured with an arrow: the longest ones."""
-IN_SECONDS_MS = 20_000.0
 NAMES = {
     "failover": "The switch, close",
     "whole": "The whole drill",
     "failback": "The way back, close",
 }
-
-
-class Scale(msgspec.Struct, frozen=True):
-    """From milliseconds after the injection to pixels."""
-
-    start_ms: float
-    end_ms: float
-
-    def x(self, after_ms: float) -> float:
-        return LEFT + (after_ms - self.start_ms) / (self.end_ms - self.start_ms) * (RIGHT - LEFT)
-
-    def inside(self, after_ms: float) -> bool:
-        return self.start_ms <= after_ms <= self.end_ms
-
-    def within(self, after_ms: float) -> float:
-        """The pixel, at the border for what lies outside."""
-        return self.x(min(max(after_ms, self.start_ms), self.end_ms))
 
 
 def draw(report: DrillReport, timeline: Timeline, ident: str) -> Markup:
@@ -60,10 +36,12 @@ def draw(report: DrillReport, timeline: Timeline, ident: str) -> Markup:
     scale = Scale(timeline.start_ms, timeline.start_ms + bins * timeline.bin_ms)
     event_rows = rows(happenings(report), scale.x, LEFT, RIGHT)
     lanes: list[Markup] = []
+    measures: list[Markup] = []
     events: list[Markup] = []
     y = TOP
     for lane in timeline.lanes:
         lanes += [*_delivery(report, timeline, lane, scale, y), *_path_strip(report, lane.direction, scale, y)]
+        measures += _measures(report, lane.direction, scale, y + DELIVERY / 2)
         y += DELIVERY + STRIP + PATH + BETWEEN
     lanes_end = y - BETWEEN / 2
     y += 2
@@ -75,10 +53,11 @@ def draw(report: DrillReport, timeline: Timeline, ident: str) -> Markup:
         "svg",
         tag("title", f"{NAMES[timeline.name]}: {report.fault}", id=title),
         tag("desc", _describe(report), id=description),
-        *_axis(scale, y),
+        *axis(scale, TOP - 4, y),
         tag("line", class_="divide", x1=0.0, x2=WIDTH, y1=lanes_end, y2=lanes_end) if event_rows else Markup(),
         *lanes,
         *_moments(report, scale, y),
+        *measures,
         *events,
         viewBox=f"0 0 {WIDTH:.0f} {y + 36:.0f}",
         role="img",
@@ -114,8 +93,6 @@ def _delivery(report: DrillReport, timeline: Timeline, lane: Lane, scale: Scale,
             yield tag("path", class_=name, d="".join(boxes))
     yield tag("text", SHORT[lane.direction], class_="name", x=0.0, y=y + 17)
     yield tag("text", "delivered", class_="what", x=0.0, y=y + 33)
-    for gap in _longest_gaps(report, lane.direction):
-        yield from _measure(report, gap, scale, y + DELIVERY / 2)
 
 
 def _runs(lane: Lane) -> Iterator[tuple[int, int, float]]:
@@ -147,24 +124,28 @@ def _longest_gaps(report: DrillReport, direction: Direction) -> list[Gap]:
     return sorted(gaps, key=lambda gap: -gap.duration_ms)[:MOST_GAPS]
 
 
-def _measure(report: DrillReport, gap: Gap, scale: Scale, y: float) -> Iterator[Markup]:
-    """An arrow over the gap with its length; where the gap is narrow the figure stands beside it."""
-    start_ms = (gap.start_ns - report.injected_ns) / 1e6
-    end_ms = start_ms + gap.duration_ms
-    if end_ms < scale.start_ms or start_ms > scale.end_ms:
-        return
-    x1, x2 = scale.within(start_ms), scale.within(end_ms)
-    said = f"{duration(gap.duration_ms)}{', still cut off' if gap.open else ''}"
-    wide = text_width(said) * 1.25 + 12
-    if x2 - x1 >= wide + 24:
-        middle = (x1 + x2) / 2
-        yield tag("path", class_="arrow", d=_arrow(x1, middle - wide / 2, y) + _arrow(x2, middle + wide / 2, y))
-        yield tag("text", said, class_="gap", x=middle, y=y + 5, text_anchor="middle")
-        return
-    if x2 - x1 >= 9:
-        yield tag("path", class_="arrow", d=f"M{x1:.1f} {y:.1f}H{x2:.1f}")
-    beside = x2 + 7 if x2 + wide < RIGHT else x1 - 7
-    yield tag("text", said, class_="gap halo", x=beside, y=y + 5, text_anchor="start" if beside > x2 else "end")
+def _measures(report: DrillReport, direction: Direction, scale: Scale, y: float) -> Iterator[Markup]:
+    """An arrow over each gap with its length, the longest first; where there is no room for the figure inside the gap
+    it stands beside it, and where it would cover another one it is left out."""
+    taken: list[tuple[float, float]] = []
+    for gap in _longest_gaps(report, direction):
+        start_ms = (gap.start_ns - report.injected_ns) / 1e6
+        end_ms = start_ms + gap.duration_ms
+        if end_ms < scale.start_ms or start_ms > scale.end_ms:
+            continue
+        x1, x2 = scale.within(start_ms), scale.within(end_ms)
+        said = f"{duration(gap.duration_ms)}{', still cut off' if gap.open else ''}"
+        wide = text_width(said) * 1.25 + 12
+        inside = x2 - x1 >= wide + 24
+        middle = (x1 + x2) / 2 if inside else x2 + wide / 2 if x2 + wide < RIGHT else x1 - wide / 2
+        if any(middle - wide / 2 < end and start < middle + wide / 2 for start, end in taken):
+            continue
+        taken.append((middle - wide / 2, middle + wide / 2))
+        if inside:
+            yield tag("path", class_="arrow", d=_arrow(x1, middle - wide / 2, y) + _arrow(x2, middle + wide / 2, y))
+        elif x2 - x1 >= 9:
+            yield tag("path", class_="arrow", d=f"M{x1:.1f} {y:.1f}H{x2:.1f}")
+        yield tag("text", said, class_="gap inside" if inside else "gap halo", x=middle, y=y + 5, text_anchor="middle")
 
 
 def _arrow(tip: float, tail: float, y: float) -> str:
@@ -226,23 +207,3 @@ def _moments(report: DrillReport, scale: Scale, bottom: float) -> Iterator[Marku
             "text", said, class_=f"moment-name {name}", x=x + (-5 if to_left else 5), y=15.0,
             text_anchor="end" if to_left else "start",
         )  # fmt: skip
-
-
-def _axis(scale: Scale, y: float) -> Iterator[Markup]:
-    step = tick_step(scale.end_ms - scale.start_ms)
-    unit, divide = ("s", 1000.0) if scale.end_ms - scale.start_ms >= IN_SECONDS_MS else ("ms", 1.0)
-    tick = math.ceil(scale.start_ms / step) * step
-    while tick <= scale.end_ms:
-        x = scale.x(tick)
-        yield tag("line", class_="grid", x1=x, x2=x, y1=TOP - 4, y2=y)
-        yield tag("text", f"{tick / divide:,.0f}", class_="tick", x=x, y=y + 14, text_anchor="middle")
-        tick += step
-    yield tag("line", class_="axis", x1=LEFT, x2=RIGHT, y1=y, y2=y)
-    yield tag("text", f"{unit} after the fault", class_="tick", x=(LEFT + RIGHT) / 2, y=y + 31, text_anchor="middle")
-
-
-def tick_step(span_ms: float) -> float:
-    """A round distance between two ticks (1, 2 or 5 times a power of ten), for at most about `TICKS` of them."""
-    least = max(span_ms / TICKS, 1.0)
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(times * power for times in (1, 2, 5, 10) if times * power >= least)

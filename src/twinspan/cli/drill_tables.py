@@ -12,7 +12,9 @@ from twinspan.cli.drill_words import (
     SHORT,
     SOURCES,
     TOWARDS,
+    Cut,
     Happening,
+    cut_off,
     duration,
     optional,
     phase_name,
@@ -50,7 +52,7 @@ def overview(reports: Sequence[DrillReport]) -> Markup:
 
 
 def _overview_row(number: int, report: DrillReport) -> Markup:
-    cut = {result.direction: result for result in headline_results(report, "failover")}
+    cut = {one.direction: one for one in cut_off(report)}
     back = headline_results(report, "failback")
     lost = sum(result.lost for result in back)
     unlimited = report.expectation.during == "none"
@@ -66,11 +68,11 @@ def _overview_row(number: int, report: DrillReport) -> Markup:
     )
 
 
-def _outage(report: DrillReport, result: DirectionResult | None) -> Markup:
-    if result is None:
+def _outage(report: DrillReport, cut: Cut | None) -> Markup:
+    if cut is None:
         return Markup("-")
-    over = report.expectation.during != "none" and result.outage_ms > report.max_outage_ms
-    return tag("span", duration(result.outage_ms), class_="bad-number" if over else None)
+    over = report.expectation.during != "none" and cut.outage_ms > report.max_outage_ms
+    return tag("span", cut.said, class_="bad-number" if over else None)
 
 
 def measured(report: DrillReport) -> Markup:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from twinspan.engine.drill_verdict import headline_results
-from twinspan.model.drill import Direction, DirectionResult, DrillEvent, DrillReport, Path, Phase
+from twinspan.model.drill import Direction, DrillEvent, DrillReport, Path, Phase
 
 TOWARDS: dict[Direction, str] = {"site_to_cloud": "towards the cloud", "cloud_to_site": "towards the site"}
 SHORT: dict[Direction, str] = {"site_to_cloud": "to cloud", "cloud_to_site": "to site"}
@@ -25,8 +25,24 @@ TELLING = ("drill", "failover", "link", "bfd", "daemon", "bgp", "ike", "health_c
 """Sources by how much one line of theirs explains; what is not named here comes last."""
 TOGETHER_MS = 25.0
 """Equal events of one node so close to each other are one line: a session that ends takes all its routes along."""
+BRIEF_NS = 20_000_000
+"""A loss on the way back may seem to begin so much before the healing: its gap is counted from the packet before it."""
 IN_SECONDS_MS = 10_000.0
 """From here on nobody reads milliseconds."""
+
+
+class Cut(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the fault cut one direction off."""
+
+    direction: Direction
+    outage_ms: float
+    lasting: bool
+    """It had not come back when the drill ended."""
+
+    @property
+    def said(self) -> str:
+        """The duration as a sentence says it."""
+        return f"at least {duration(self.outage_ms)}" if self.lasting else duration(self.outage_ms)
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,18 +77,26 @@ def headline(report: DrillReport) -> str:
     """What users felt, in one sentence."""
     if report.verdict == "refused":
         return "Nothing was broken: the standby is not proven to work."
-    results = {result.direction: result for result in headline_results(report, "failover")}
-    if len(results) < 2:
+    cuts = {cut.direction: cut for cut in cut_off(report)}
+    if len(cuts) < 2:
         return "Nothing was measured."
-    to_cloud, to_site = results["site_to_cloud"], results["cloud_to_site"]
-    if not to_cloud.lost and not to_site.lost:
+    to_cloud, to_site = cuts["site_to_cloud"], cuts["cloud_to_site"]
+    if not to_cloud.outage_ms and not to_site.outage_ms:
         return "Users were not cut off: no packet was lost, in either direction."
-    return f"Users were cut off for {_cut(to_cloud)} towards the cloud, {_cut(to_site)} back."
+    return f"Users were cut off for {to_cloud.said} towards the cloud, {to_site.said} back."
 
 
-def _cut(result: DirectionResult) -> str:
-    lasting = any(gap.open for gap in result.gaps)
-    return f"at least {duration(result.outage_ms)}" if lasting else duration(result.outage_ms)
+def cut_off(report: DrillReport) -> list[Cut]:
+    """How long each direction was cut off by the fault: every gap that began before the healing, even one that ended
+    so long after it that the measurement counts it in the failback."""
+    later = {result.direction: result.gaps for result in headline_results(report, "failback")}
+    cuts = []
+    for result in headline_results(report, "failover"):
+        late = [gap for gap in later.get(result.direction, ()) if gap.start_ns < report.healed_ns - BRIEF_NS]
+        outage_ms = result.outage_ms + sum(gap.duration_ms for gap in late)
+        lasting = any(gap.open for gap in (*result.gaps, *late))
+        cuts.append(Cut(direction=result.direction, outage_ms=outage_ms, lasting=lasting))
+    return cuts
 
 
 def against(report: DrillReport) -> str:
@@ -93,7 +117,13 @@ def way_back(report: DrillReport) -> str:
     said = f"{packets(lost)} lost" if lost else "no packet was lost"
     if report.failback_ms is None:
         return f"After the healing {said}."
-    return f"Both directions were back {duration(report.failback_ms)} after the healing; {said} on the way."
+    return f"Both directions {returned(report)} {duration(report.failback_ms)} after the healing; {said} on the way."
+
+
+def returned(report: DrillReport) -> str:
+    """What both directions did in the end: a verb with the path they came back to."""
+    paths = {use.after for use in report.paths}
+    return f"took the {PATHS[paths.pop()]} again" if len(paths) == 1 else "were back"
 
 
 def packets(number: int) -> str:
