@@ -48,10 +48,15 @@ def session(bgp: Bgp, peer: BgpPeer) -> list[str]:
 
 
 def bfd_protocol(bgp: Bgp) -> list[str]:
-    """The protocol that runs all BFD sessions, taking only the kinds that some peer asks for."""
-    kinds = sorted({f"{p.family} {'multihop' if is_multihop(p) else 'direct'}" for p in bgp.peers if p.bfd})
-    accepts = " ".join(f"accept {kind};" for kind in kinds)
-    return [f"protocol bfd bfd1 {{ {DEBUG} {accepts} }}"] if kinds else []
+    """The protocol that runs all BFD sessions, taking only the families and reaches that some peer asks for."""
+    peers = [peer for peer in bgp.peers if peer.bfd]
+    if not peers:
+        return []
+    families = {peer.family for peer in peers}
+    reaches = {"multihop" if is_multihop(peer) else "direct" for peer in peers}
+    # One statement only: BIRD starts each `accept` from "everything", so a second would undo the first.
+    kinds = [next(iter(words)) for words in (families, reaches) if len(words) == 1]
+    return [f"protocol bfd bfd1 {{ {DEBUG} {' '.join(['accept', *kinds])}; }}"]
 
 
 def _channel(bgp: Bgp, peer: BgpPeer) -> list[str]:
