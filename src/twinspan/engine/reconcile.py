@@ -120,8 +120,8 @@ def _static(route: StaticRoute, tables: Mapping[str, int], view: View) -> Kernel
         last = view.installed.get(fallback.key())
         if last is not None and _exists(last, view):
             return last
-        if fallback.device is not None:
-            return fallback
+        if fallback.device is not None and fallback.device not in view.links_down:
+            return fallback  # over a link that is down the kernel takes no route
     return None
 
 

@@ -67,6 +67,17 @@ def test_a_tunnel_without_its_device_has_no_route():
     assert main_routes(View(devices={})) == {}
 
 
+def test_no_route_is_asked_for_over_a_link_that_is_down():
+    """The kernel refuses a gateway on a link without its connected route."""
+    way = NextHop(link="circuit", via="10.0.0.1")
+    config = DeviceConfig(
+        node="gateway", role="gateway", site="s", routes=(StaticRoute(prefix="0.0.0.0/0", next_hops=(way,)),)
+    )
+    down = wanted(config, View(devices={}, links_down=frozenset({"circuit"})), {})
+    assert down.routes == frozenset()
+    assert len(wanted(config, View(devices={}), {}).routes) == 1
+
+
 def test_a_guarded_table_ends_unreachable():
     guards = [r for r in wanted(CONFIG, View(devices=DEVICES), LINKS).routes if r.table_id == 8411]
     assert {(r.prefix, r.device) for r in guards} == {("0.0.0.0/0", None), ("::/0", None)}
