@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from twinspan.drivers.command import run_command
 from twinspan.drivers.daemon import make_private_dir, write_private
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import Event
@@ -28,6 +29,8 @@ ROUTE_PROTOCOL = "dhcp"
 """Not Twinspan's own number: the reconciler removes those that no config asks for."""
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.5, 8.0
 """RFC 2131 4.1 begins at 4 s and says that it shall fit the network's speed: here an answer takes milliseconds."""
+_END_S = 2.0
+"""A client that has not ended by then is left to the end of the process."""
 _FOREIGN = (OSError, ValueError, LookupError, TypeError, AttributeError, AssertionError, struct.error)
 """What pyroute2 lets through when a link goes or a server sends nonsense."""
 
@@ -115,6 +118,9 @@ class DhcpClientDriver:
                 await self._session(link)
                 self._note(f"client on {link} ended: the link is down")
             except _FOREIGN as error:
+                if _being_cancelled():
+                    # pyroute2 trips over its own end now and then; that must not keep this task alive.
+                    raise asyncio.CancelledError from error
                 self._note(f"client on {link} failed: {error!r}")
             delay_s = _RETRY_FIRST_S if time.monotonic() - began > _RETRY_MAX_S else min(2 * delay_s, _RETRY_MAX_S)
             self._hurry.clear()
@@ -252,8 +258,7 @@ class DhcpClientDriver:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait((task,), timeout=_END_S)
 
     def _write_resolvers(self, servers: tuple[str, ...]) -> list[str]:
         path, text = self._dir / "resolv.conf", "".join(f"nameserver {server}\n" for server in servers)
@@ -271,6 +276,11 @@ class DhcpClientDriver:
 
     def _tell(self, what: str, detail: str) -> None:
         self._on_event(Event(at_ns=time.time_ns(), node=self._node, source="config", what=what, detail=detail))
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _retry_intervals() -> Iterator[float]:
@@ -312,15 +322,7 @@ def _addresses(values: Any) -> tuple[str, ...]:
 
 
 async def _ip(*arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        "ip",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-    if process.returncode:
-        reason = errors.decode(errors="replace").strip()
-        raise DhcpLeaseRefused(f"ip {' '.join(arguments)}: {reason}", delay_s=1.0)
-    return output.decode()
+    finished = await run_command("ip", *arguments)
+    if finished.returncode:
+        raise DhcpLeaseRefused(f"ip {' '.join(arguments)}: {finished.errors.strip()}", delay_s=1.0)
+    return finished.output

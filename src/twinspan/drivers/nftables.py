@@ -6,11 +6,10 @@ what was done in words. Other tables are not touched. Next: `agent.converge` cal
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import subprocess
 from collections.abc import Mapping
 
+from twinspan.drivers.command import run_command
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import Retryable, Unavailable
 from twinspan.wire.nftables import REMOVE, TABLE, render_nftables
@@ -60,13 +59,9 @@ async def _listing() -> str | None:
 
 async def _nft(*arguments: str, text: str = "") -> str:
     try:
-        process = await asyncio.create_subprocess_exec(
-            "nft", *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        finished = await run_command("nft", *arguments, text=text)
     except FileNotFoundError as error:
         raise Unavailable("nft is not installed: no packet filter", remedy="apt-get install nftables") from error
-    output, errors = await process.communicate(text.encode())
-    if process.returncode:
-        reason = " ".join(errors.decode(errors="replace").split())[:300]
-        raise NftablesFailed(f"nft refused: {reason}", delay_s=5.0)
-    return output.decode()
+    if finished.returncode:
+        raise NftablesFailed(f"nft refused: {' '.join(finished.errors.split())[:300]}", delay_s=5.0)
+    return finished.output
