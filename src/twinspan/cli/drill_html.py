@@ -105,7 +105,7 @@ def _tiles(report: DrillReport) -> Iterator[Markup]:
     limited = report.expectation.during != "none"
     tiles = [
         _tile(
-            duration(one.outage_ms),
+            one.said,
             f"cut off {TOWARDS[one.direction]}",
             limited and one.outage_ms > report.max_outage_ms,
         )

@@ -137,7 +137,7 @@ def _measures(report: DrillReport, direction: Direction, scale: Scale, y: float)
         said = f"{duration(gap.duration_ms)}{', still cut off' if gap.open else ''}"
         wide = text_width(said) * 1.25 + 12
         inside = x2 - x1 >= wide + 24
-        middle = (x1 + x2) / 2 if inside else x2 + wide / 2 if x2 + wide < RIGHT else x1 - wide / 2
+        middle = (x1 + x2) / 2 if inside else x2 + wide / 2 + 3 if x2 + wide < RIGHT else x1 - wide / 2
         if any(middle - wide / 2 < end and start < middle + wide / 2 for start, end in taken):
             continue
         taken.append((middle - wide / 2, middle + wide / 2))
