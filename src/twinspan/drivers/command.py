@@ -1,7 +1,7 @@
 """Runs a short command to its end, without blocking the loop and without being hurt by cancellation.
 
 In: arguments and what to say on standard input. Out: exit code and what it said. It stands in for asyncio's own
-subprocesses, which on Python 3.11 take a thread each and can wait for ever when cancelled while one is being started.
+subprocesses, which on Python 3.11 take a thread each and were seen to wait for ever when cancelled at their start.
 Next: `drivers.nftables`, `drivers.dhcp_client`.
 """
 

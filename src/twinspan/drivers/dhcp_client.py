@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import struct
 import time
@@ -21,6 +20,7 @@ import msgspec
 
 from twinspan.drivers.command import run_command
 from twinspan.drivers.daemon import make_private_dir, write_private
+from twinspan.drivers.dhcp_lease import Lease, from_pyroute2, to_pyroute2
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import Event
 from twinspan.model.errors import Retryable
@@ -37,29 +37,6 @@ _FOREIGN = (OSError, ValueError, LookupError, TypeError, AttributeError, Asserti
 
 class DhcpLeaseRefused(Retryable):
     """The kernel did not take the leased address or route."""
-
-
-class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server granted, as it is saved."""
-
-    link: str
-    address: str
-    netmask: str
-    routers: tuple[str, ...] = ()
-    dns_servers: tuple[str, ...] = ()
-    lease_s: int
-    server: str = ""
-    server_mac: str = ""
-    obtained_s: float
-    """Seconds since 1970; a saved lease must be comparable after a restart."""
-
-    @property
-    def prefix(self) -> str:
-        return f"{self.address}/{ipaddress.ip_network(f'0.0.0.0/{self.netmask}').prefixlen}"
-
-    def expired(self, now_s: float) -> bool:
-        """Whether its time is over; an infinite lease is -1 (RFC 2131 3.3)."""
-        return self.lease_s >= 0 and now_s >= self.obtained_s + self.lease_s
 
 
 class DhcpClientDriver:
@@ -144,12 +121,12 @@ class DhcpClientDriver:
             @classmethod
             def load(cls, interface: str) -> Kept | None:
                 lease = owner._lease
-                return cls(**_to_foreign(lease)) if lease is not None and lease.link == interface else None
+                return cls(**to_pyroute2(lease)) if lease is not None and lease.link == interface else None
 
         @hooks.hook(hooks.Trigger.BOUND, hooks.Trigger.RENEWED, hooks.Trigger.REBOUND)  # type: ignore[untyped-decorator]
         async def granted(lease: Any) -> None:
             try:
-                grant = _from_foreign(lease)
+                grant = from_pyroute2(lease)
             except (ValueError, LookupError, TypeError) as error:
                 owner._note(f"a server granted what is no lease: {error!r}")
                 return
@@ -289,36 +266,6 @@ def _retry_intervals() -> Iterator[float]:
     while True:
         yield delay_s
         delay_s = min(2 * delay_s, _RETRY_MAX_S)
-
-
-def _from_foreign(lease: Any) -> Lease:
-    """pyroute2's lease as ours. Raises ValueError for a grant that holds no usable addresses."""
-    options = lease.ack["options"]
-    return Lease(
-        link=lease.interface,
-        address=str(ipaddress.IPv4Address(lease.ip)),
-        netmask=str(ipaddress.IPv4Address(options.get("subnet_mask", "255.255.255.255"))),
-        routers=_addresses(options.get("router")),
-        dns_servers=_addresses(options.get("name_server")),
-        lease_s=int(options["lease_time"]),
-        server=str(options.get("server_id", "")),
-        server_mac=str(lease.server_mac),
-        obtained_s=float(lease.obtained),
-    )
-
-
-def _to_foreign(lease: Lease) -> dict[str, Any]:
-    options = {"subnet_mask": lease.netmask, "lease_time": lease.lease_s, "server_id": lease.server}
-    return {
-        "ack": {"yiaddr": lease.address, "options": options},
-        "interface": lease.link,
-        "server_mac": lease.server_mac,
-        "obtained": lease.obtained_s,
-    }
-
-
-def _addresses(values: Any) -> tuple[str, ...]:
-    return tuple(str(ipaddress.IPv4Address(value)) for value in values or ())
 
 
 async def _ip(*arguments: str) -> str:
