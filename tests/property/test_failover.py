@@ -50,7 +50,9 @@ seen = st.fixed_dictionaries({"circuit": observations, "vpn": observations})
 steps = st.lists(st.tuples(seen, st.integers(min_value=0, max_value=20 * NS_PER_S)), min_size=1, max_size=25)
 
 
-def run(history: list[tuple[dict[str, SpanObservation], int]]) -> list[tuple[FailoverDecision, FailoverState, FailoverState]]:
+def run(
+    history: list[tuple[dict[str, SpanObservation], int]],
+) -> list[tuple[FailoverDecision, FailoverState, FailoverState]]:
     """(decision, state before, state after) for each step."""
     state, now_ns, found = initial_state(POLICY), 0, []
     for observed, passed_ns in history:
@@ -140,4 +142,7 @@ def test_the_order_of_spans_and_targets_does_not_matter(observed, random):
 def test_every_flap_doubles_the_hold_down_up_to_its_maximum(flaps):
     hold_s = hold_down_ns(POLICY, flaps) / NS_PER_S
     assert POLICY.hold_down_s <= hold_s <= POLICY.hold_down_max_s
-    assert hold_down_ns(POLICY, flaps + 1) in (hold_down_ns(POLICY, flaps), min(2 * hold_down_ns(POLICY, flaps), 300 * NS_PER_S))
+    assert hold_down_ns(POLICY, flaps + 1) in (
+        hold_down_ns(POLICY, flaps),
+        min(2 * hold_down_ns(POLICY, flaps), 300 * NS_PER_S),
+    )

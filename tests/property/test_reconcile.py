@@ -34,16 +34,19 @@ routes = st.dictionaries(
         for (prefix, table), (device, via) in chosen.items()
     )
 )
-rules = st.frozensets(
-    st.builds(KernelRule, priority=st.sampled_from([840, 850]), table_id=st.just(8401)), max_size=2
-)
+rules = st.frozensets(st.builds(KernelRule, priority=st.sampled_from([840, 850]), table_id=st.just(8401)), max_size=2)
 states = st.builds(KernelState, links=links, routes=routes, rules=rules, forwarding=st.booleans())
 EVERYTHING = frozenset((name, address) for name in LINKS for address in ADDRESSES)
 
 
 def carried_out(state: KernelState, step: Step) -> KernelState:
     """What the kernel would hold after one step."""
-    by_name, by_key, ruleset, forwarding = dict(state.links), {r.key(): r for r in state.routes}, set(state.rules), state.forwarding
+    by_name, by_key, ruleset, forwarding = (
+        dict(state.links),
+        {r.key(): r for r in state.routes},
+        set(state.rules),
+        state.forwarding,
+    )
     link = by_name.get(step.link or "")
     match step.verb:
         case "forwarding":
@@ -56,7 +59,7 @@ def carried_out(state: KernelState, step: Step) -> KernelState:
             ruleset.add(step.rule)
         case "rule_del" if step.rule:
             ruleset.remove(step.rule)
-        case _ if link is not None and step.value is not None or step.verb == "link_up":
+        case _ if (link is not None and step.value is not None) or step.verb == "link_up":
             assert link is not None
             changed = {
                 "mtu": link.mtu if step.verb != "mtu" else int(step.value or 0),
@@ -68,12 +71,17 @@ def carried_out(state: KernelState, step: Step) -> KernelState:
                 else link.addresses,
             }
             by_name[link.name] = KernelLink(name=link.name, carrier=link.carrier, **changed)
-    return KernelState(links=by_name, routes=frozenset(by_key.values()), rules=frozenset(ruleset), forwarding=forwarding)
+    return KernelState(
+        links=by_name, routes=frozenset(by_key.values()), rules=frozenset(ruleset), forwarding=forwarding
+    )
 
 
 def raised(want: KernelState) -> KernelState:
     """A wanted state never asks for a link to be down: nobody plans an outage."""
-    up = {n: KernelLink(name=n, admin_up=True, carrier=True, mtu=k.mtu, addresses=k.addresses) for n, k in want.links.items()}
+    up = {
+        n: KernelLink(name=n, admin_up=True, carrier=True, mtu=k.mtu, addresses=k.addresses)
+        for n, k in want.links.items()
+    }
     return KernelState(links=up, routes=want.routes, rules=want.rules, forwarding=want.forwarding)
 
 

@@ -222,5 +222,7 @@ async def _run(*argv: str, text: str | None = None) -> str:
     )
     out, err = await process.communicate(text.encode() if text is not None else None)
     if process.returncode:
-        raise NetlinkFailed(" ".join(err.decode(errors="replace").split()) or f"{argv[0]} ended with {process.returncode}")
+        raise NetlinkFailed(
+            " ".join(err.decode(errors="replace").split()) or f"{argv[0]} ended with {process.returncode}"
+        )
     return out.decode()

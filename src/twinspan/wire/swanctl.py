@@ -160,7 +160,7 @@ def tunnel_status(name: str, device: str | None, sas: list[Message]) -> TunnelSt
         return TunnelStatus(name=name, device=device, ike_state="down", child_state="down")
     ike = max(mine, key=lambda sa: sa.get("state") == "ESTABLISHED")
     children = [child for sa in mine for child in sa.get("child-sas", {}).values()]
-    child = max(children, key=lambda c: c.get("state") == "INSTALLED", default={})
+    child: Message = max(children, key=lambda c: c.get("state") == "INSTALLED", default={})
     return TunnelStatus(
         name=name,
         device=device,

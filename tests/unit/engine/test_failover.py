@@ -7,7 +7,11 @@ from twinspan.model.device_config import Failover, FailoverSpan, NextHop, SpanPr
 
 POLICY = Failover(
     spans=(
-        FailoverSpan(name="circuit", role="active", probes=(SpanProbe(probe="c", target="office"), SpanProbe(probe="c2", target="user"))),
+        FailoverSpan(
+            name="circuit",
+            role="active",
+            probes=(SpanProbe(probe="c", target="office"), SpanProbe(probe="c2", target="user")),
+        ),
         FailoverSpan(
             name="vpn",
             role="standby",
