@@ -35,6 +35,8 @@ CONNECT_S = 2.0
 DRAIN_NS = 300_000_000
 """Packets that are on their way when the sending ends still count."""
 RECEIVE_BUFFER = 8 << 20
+SEND_BUFFER = 1 << 20
+"""Records wait here through a stall, as an application's data would."""
 _SO_TIMESTAMPNS = 35
 _SO_RXQ_OVFL = 40
 _TIMESPEC = struct.Struct("@qq")
@@ -198,6 +200,7 @@ class End:
             made = socket.socket()
             made.setblocking(False)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             made.bind((self.options.own, 0))
             state = made.connect_ex((self.options.peer, TCP_PORT))
             if state in (0, errno.EINPROGRESS):
