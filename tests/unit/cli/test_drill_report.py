@@ -336,6 +336,9 @@ def test_labels_never_cover_each_other_and_the_first_one_is_never_left_out(momen
         others = spans.setdefault(label.line, [])
         assert not any(span[0] < end and start < span[1] for start, end in others)
         others.append(span)
+    for label in row.labels:
+        above = [span for line, placed in spans.items() if line < label.line for span in placed]
+        assert not any(start < label.x < end for start, end in above), "a leader crosses a label"
     assert row.labels[0].text
     assert sum(one.count for label in row.labels for one in label.members) == len(moments)
 
