@@ -92,7 +92,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """What a correct site does under this fault."""
 
     during: Path = "vpn"
-    """Path when the fault is healed. `none`: nothing works, so the outage has no limit and routes may point anywhere."""
+    """Path when the fault is healed. `none`: nothing works, so outages have no limit and routes may point anywhere."""
     after: Path = "circuit"
     """Path when the drill ends."""
     alarm: str | None = None

@@ -254,7 +254,9 @@ def test_an_unproven_standby_is_refused_with_every_check() -> None:
     report = compose(unproven, ())
     assert report.verdict == "refused"
     assert report.reasons == ("standby not proven: probe vpn: down", "standby not proven: IKE down")
-    assert not (report.phases or report.paths or report.timelines)
+    assert not report.phases
+    assert not report.paths
+    assert not report.timelines
 
 
 def test_a_forced_drill_is_judged_and_says_that_it_was_forced() -> None:
