@@ -73,6 +73,7 @@ class Node:
         self.drivers.probes.close()
         await self.drivers.bird.close()
         await self.drivers.strongswan.close()
+        await self.drivers.dnsmasq.close()
         await self.drivers.dhcp_client.close()
 
     def apply(self, config: DeviceConfig) -> None:

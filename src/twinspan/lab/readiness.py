@@ -33,6 +33,8 @@ def node_missing(config: DeviceConfig, report: DeviceReport) -> tuple[str, ...]:
     if report.observed_generation < config.generation:
         return ("config not applied",)
     lacks = [*_sessions(config, report), *_tunnels(config, report), *_probes(config, report), *_spans(report)]
+    if config.dhcp_client and not report.leases:
+        lacks.append(f"no DHCP lease on {config.dhcp_client}")
     if not report.converged and not lacks:
         lacks.append("not converged")
     return tuple(lacks)

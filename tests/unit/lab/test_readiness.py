@@ -57,6 +57,12 @@ def test_a_node_that_is_as_asked_lacks_nothing() -> None:
     assert node_missing(CONFIG, GOOD) == ()
 
 
+def test_a_node_that_asks_by_dhcp_lacks_its_lease_until_it_has_one() -> None:
+    asks = msgspec.structs.replace(CONFIG, dhcp_client="eth0")
+    assert node_missing(asks, GOOD) == ("no DHCP lease on eth0",)
+    assert node_missing(asks, but(leases=("eth0 192.168.1.128/24",))) == ()
+
+
 @pytest.mark.parametrize(
     ("report", "lack"),
     [
