@@ -95,11 +95,13 @@ def mend(lab: Lab, name: str) -> Moment | None:
 
 
 def mend_listed(lab: Lab, name: str | None = None) -> tuple[str, ...]:
-    """Undoes the fault of that name, or every one that is listed; the names of those that were."""
+    """Undoes the fault of that name, or all that are listed; the names of those that had not healed by themselves."""
     if name is not None:
         find_fault(name)
-    names = [fault.name for fault in lab.fresh().state.faults if name in (None, fault.name)]
-    return tuple(one for one in names if mend(lab, one))
+    fresh = lab.fresh()
+    broken = {fault.name for fault in active_faults(fresh)}
+    names = [fault.name for fault in fresh.state.faults if name in (None, fault.name)]
+    return tuple(one for one in names if mend(lab, one) and one in broken)
 
 
 def _check(lab: Lab, name: str, options: FaultOptions) -> None:

@@ -262,6 +262,13 @@ def test_mend_from_another_process_ends_the_timer_too(lab: Lab) -> None:
     assert mend(lab, "cable") is None
 
 
+def test_mending_what_has_healed_by_itself_clears_it_without_a_word(lab: Lab) -> None:
+    fire(lab, "silent", expires_s=0.2)
+    assert eventually(lambda: active_faults(lab.fresh()) == ())
+    assert mend_listed(lab) == ()
+    assert lab.fresh().state.faults == ()
+
+
 def test_the_same_fault_twice_is_refused_while_it_lasts(lab: Lab) -> None:
     fire(lab, "silent")
     with pytest.raises(Rejected, match=r"silent is broken already .*twinspan lab mend silent"):
