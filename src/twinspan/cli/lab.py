@@ -98,7 +98,10 @@ def down(name: str | None, every: bool) -> int:
     require_root()
     if every and name:
         raise click.UsageError("give a NAME or --all, not both")
-    for lab_name in lab_names() if every else (name or only_lab(),):
+    names = lab_names() if every else (name or only_lab(),)
+    if not names:
+        click.echo("No lab is up.")
+    for lab_name in names:
         removed = lab_down.take_down(lab_name)
         click.echo(
             f"Lab {removed.lab} is down: {removed.processes} processes, {removed.namespaces} namespaces removed."
