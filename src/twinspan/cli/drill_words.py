@@ -25,8 +25,6 @@ TELLING = ("drill", "failover", "link", "bfd", "daemon", "bgp", "ike", "health_c
 """Sources by how much one line of theirs explains; what is not named here comes last."""
 TOGETHER_MS = 25.0
 """Equal events of one node so close to each other are one line: a session that ends takes all its routes along."""
-BRIEF_NS = 20_000_000
-"""A loss on the way back may seem to begin so much before the healing: its gap is counted from the packet before it."""
 IN_SECONDS_MS = 10_000.0
 """From here on nobody reads milliseconds."""
 
@@ -87,16 +85,11 @@ def headline(report: DrillReport) -> str:
 
 
 def cut_off(report: DrillReport) -> list[Cut]:
-    """How long each direction was cut off by the fault: every gap that began before the healing, even one that ended
-    so long after it that the measurement counts it in the failback."""
-    later = {result.direction: result.gaps for result in headline_results(report, "failback")}
-    cuts = []
-    for result in headline_results(report, "failover"):
-        late = [gap for gap in later.get(result.direction, ()) if gap.start_ns < report.healed_ns - BRIEF_NS]
-        outage_ms = result.outage_ms + sum(gap.duration_ms for gap in late)
-        lasting = any(gap.open for gap in (*result.gaps, *late))
-        cuts.append(Cut(direction=result.direction, outage_ms=outage_ms, lasting=lasting))
-    return cuts
+    """How long each direction was cut off by the fault."""
+    return [
+        Cut(direction=r.direction, outage_ms=r.outage_ms, lasting=any(gap.open for gap in r.gaps))
+        for r in headline_results(report, "failover")
+    ]
 
 
 def against(report: DrillReport) -> str:

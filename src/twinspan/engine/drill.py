@@ -2,8 +2,8 @@
 
 In: `DrillFacts` and the raw `StreamLog`s. Out: a `DrillReport`. The three phases are: before the injection, failover
 (from the injection until the healing), failback (from the healing on). Packets belong to the phase in which they were
-sent; a gap or a silence that spans two phases counts, whole, in the one that holds more of it, so an outage is never
-cut in two pieces that each look short. Next: `engine.drill_verdict`, which says whether the result is good enough.
+sent; a gap or a silence counts, whole, in the phase in which it began, so an outage is never cut in two pieces that
+each look short. Next: `engine.drill_verdict`, which says whether the result is good enough.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ PHASES: tuple[Phase, Phase, Phase] = ("before", "failover", "failback")
 DETECTING: frozenset[str] = frozenset({"link", "bfd", "bgp", "ike", "probe", "health_check", "daemon"})
 """Sources that notice a fault; route, failover, dns and the rest are what follows from noticing."""
 NS_PER_MS = 1_000_000
+EDGE_NS = 5 * NS_PER_MS
+"""A gap starts with the last packet delivered before it, a spacing before the first one lost."""
 
 
 class Phases(msgspec.Struct, frozen=True):
@@ -50,13 +52,11 @@ class Phases(msgspec.Struct, frozen=True):
         return "failover" if moment_ns < self.healed_ns else "failback"
 
     def holding(self, start_ns: int, end_ns: int) -> Phase:
-        """The phase that holds most of a span of time; of equal shares the failover's wins."""
-        shares: dict[Phase, int] = {
-            "failover": min(end_ns, self.healed_ns) - max(start_ns, self.injected_ns),
-            "failback": end_ns - max(start_ns, self.healed_ns),
-            "before": min(end_ns, self.injected_ns) - start_ns,
-        }
-        return max(shares, key=lambda phase: shares[phase])
+        """The phase a gap belongs to, whole: what began before the healing is the fault's doing, however long."""
+        if start_ns + EDGE_NS >= self.healed_ns:
+            return "failback"
+        before_ns, after_ns = self.injected_ns - start_ns, end_ns - self.injected_ns
+        return "before" if before_ns > after_ns else "failover"
 
 
 def compose(facts: DrillFacts, logs: Sequence[StreamLog]) -> DrillReport:

@@ -40,8 +40,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 def judge(report: DrillReport) -> Judgement:
     """Passed without a reason, failed with all of them, or refused because the standby was not proven."""
     if not report.standby_proven and not report.forced:
-        proof = report.standby_proof or ("nothing has proven the standby",)
-        return Judgement(verdict="refused", reasons=tuple(f"standby not proven: {sentence}" for sentence in proof))
+        checks = "; ".join(report.standby_proof) or "nothing was checked"
+        return Judgement(verdict="refused", reasons=(f"the standby is not proven to work ({checks})",))
     reasons = (*_outage_reasons(report), *_path_reasons(report), *_alarm_reasons(report))
     return Judgement(verdict="failed" if reasons else "passed", reasons=reasons, remarks=tuple(_remarks(report)))
 

@@ -143,7 +143,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 class DirectionResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one stream lost in one phase. Packets count in the phase in which they were sent; a gap or a silence counts,
-    whole, in the phase that holds most of it."""
+    whole, in the phase in which it began."""
 
     direction: Direction
     protocol: Protocol

@@ -253,7 +253,7 @@ def test_an_unproven_standby_is_refused_with_every_check() -> None:
     unproven = facts(standby_proven=False, standby_proof=("probe vpn: down", "IKE down"), injected_ns=0, healed_ns=0)
     report = compose(unproven, ())
     assert report.verdict == "refused"
-    assert report.reasons == ("standby not proven: probe vpn: down", "standby not proven: IKE down")
+    assert report.reasons == ("the standby is not proven to work (probe vpn: down; IKE down)",)
     assert not report.phases
     assert not report.paths
     assert not report.timelines
