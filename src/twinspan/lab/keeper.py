@@ -26,7 +26,7 @@ from twinspan.lab import namespace, process
 from twinspan.lab.process import ProcessId
 from twinspan.lab.state import LabPaths, load_state, write_private
 
-AGENT = "twinspan.agent.main:run_supervisor"
+AGENT = "twinspan.agent.supervisor:run_supervisor"
 AGENT_CODE = "twinspan.agent.node"
 RESTART_S = 0.2
 """Wait before a supervisor is started again; the next one after a quick death comes at most a second later."""
