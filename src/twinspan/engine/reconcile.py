@@ -112,6 +112,8 @@ def usable(hop: NextHop, view: View) -> bool:
 
 def _static(route: StaticRoute, tables: Mapping[str, int], view: View) -> KernelRoute | None:
     table_id = tables[route.table]
+    if not route.next_hops:
+        return KernelRoute(prefix=route.prefix, table_id=table_id, metric=_metric(route.role, route.prefix))
     chosen = next((h for h in route.next_hops if usable(h, view)), None)
     if chosen is not None:
         return _kernel_route(route.prefix, table_id, route.role, chosen, view)
@@ -155,6 +157,11 @@ def _override(config: DeviceConfig, tables: Mapping[str, int], view: View) -> li
         hop = next((h for h in hops if usable(h, view)), None)
         if hop is not None:
             found.append(_kernel_route(prefix, tables[config.failover.override_table], "fixed", hop, view))
+    if found:
+        found += [
+            KernelRoute(prefix=p, table_id=tables[config.failover.override_table], metric=_metric("fixed", p))
+            for p in config.failover.refused
+        ]
     return found
 
 

@@ -55,7 +55,8 @@ class StaticRoute(msgspec.Struct, frozen=True, kw_only=True):
     """A route the agent installs itself with its own protocol id, by *role*; the driver picks numbers for the role.
 
     Of several next hops the first usable one is installed; if none is usable the last installed one stays
-    (fail-static: the seed's cloud keeps the active route when both connections are down).
+    (fail-static: the seed's cloud keeps the active route when both connections are down). Without any next hop the
+    prefix is refused (a blackhole entry of a route table, but one that answers).
     """
 
     prefix: str
@@ -237,6 +238,9 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[FailoverSpan, ...]
     prefixes: tuple[str, ...]
     """What an override moves: all prefixes reached over the spans."""
+    refused: tuple[str, ...] = ()
+    """What has no standby (IPv6, prefixes that the tunnels do not protect): while an override is in force it is
+    unreachable, so that hosts learn it at once and try another way instead of waiting for a dead span."""
     override_table: str = "override"
     hold_down_s: float = 5.0
     """A span must be healthy for so long before traffic returns to it."""

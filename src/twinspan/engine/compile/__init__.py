@@ -6,7 +6,7 @@ In: a `Site` that admission let pass, and its keys. Out: a `Deployment`. One mod
 
 from __future__ import annotations
 
-from twinspan.engine.compile.cloud import cables, compile_transit_router, compile_vbr, compile_vpc
+from twinspan.engine.compile.cloud import cables
 from twinspan.engine.compile.facts import GATEWAY, PC, VBR, VPN_GATEWAY, Facts, gather
 from twinspan.engine.compile.gateway import compile_gateway
 from twinspan.engine.compile.hosts import (
@@ -18,6 +18,9 @@ from twinspan.engine.compile.hosts import (
     pc_endpoint,
 )
 from twinspan.engine.compile.keys import Keys
+from twinspan.engine.compile.transit_router import compile_transit_router
+from twinspan.engine.compile.vbr import compile_vbr
+from twinspan.engine.compile.vpc import compile_vpc
 from twinspan.engine.compile.vpn import compile_vpn_gateway
 from twinspan.model.deployment import Deployment, Expectation, Port, Segment, Topology, Wire
 from twinspan.model.site import Site
@@ -80,8 +83,8 @@ def _segment(name: str, a: tuple[str, str], b: tuple[str, str], mtu: int = 1500)
 
 def _expectation(facts: Facts) -> Expectation:
     site = facts.site
-    check = next(iter(site.health_checks.values()), None)
-    group = next(iter(site.bgp_groups.values()))
+    check = next(iter(facts.health_checks.values()), None)
+    _, group = facts.circuit_group("ipv4")
     return Expectation(
         bfd_interval_ms=max(facts.bfd.min_tx_interval_ms, facts.bfd.min_rx_interval_ms) if facts.bfd else None,
         bfd_multiplier=facts.bfd.detect_multiplier if facts.bfd else None,

@@ -1,6 +1,6 @@
 """Facts of a site that several nodes' configs need, worked out once: names, underlay addresses, prefixes, probes.
 
-In: a complete `Site`. Out: `Facts`. Next: `gateway.py`, `vbr.py`, `vpn.py`, `cloud.py`, `hosts.py` of this package.
+In: a complete `Site`. Out: `Facts`. Next: `gateway.py`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ import ipaddress
 
 import msgspec
 
-from twinspan.model.device_config import Bfd, Link, Probe
+from twinspan.engine import addressing
+from twinspan.engine.compile.attached import attachment_of, learned_by
+from twinspan.model.bgp_group import BgpGroupSpec
+from twinspan.model.destination_route import DestinationRouteSpec
+from twinspan.model.device_config import Bfd, Family, Link, Probe
 from twinspan.model.dns_service import CLOUD_SERVICES_PREFIX
+from twinspan.model.health_check import HealthCheckSpec
 from twinspan.model.ipsec_connection import IpsecConnectionSpec, Tunnel, tunnels_of
+from twinspan.model.policy_route import PolicyRouteSpec
 from twinspan.model.site import Site
 from twinspan.model.virtual_border_router import VirtualBorderRouterSpec
 from twinspan.model.vpc import VpcSpec
+from twinspan.model.vpn_gateway import VpnGatewaySpec
 
 GATEWAY, VBR, VPN_GATEWAY, TRANSIT_ROUTER = "gateway", "vbr", "vpn-gateway", "transit-router"
 SERVICES, PC, OFFICE_HOST = "services", "pc", "office-host"
@@ -26,6 +33,8 @@ MANAGEMENT_PREFIX = "198.19.0.0/24"
 """Management bridge; never routed into data."""
 INNER_BASE = ipaddress.ip_address("169.254.10.0")
 """Tunnel addresses where the site gives none: the first /30s that the cloud's TunnelCidr rule leaves free."""
+VPN_LOCAL_PREF = 50
+"""Below BGP's usual 100: by default the cloud prefers what it learned from the circuit (CEN route choice)."""
 SMALL_PACKET = 84
 """56 bytes of ICMP data, as ping sends."""
 IKE_PORT, NAT_T_PORT, PORT_STEP = 500, 4500, 10
@@ -58,8 +67,8 @@ class TunnelFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     site: Site
     vbr: VirtualBorderRouterSpec
-    vpn_vpc: str
-    """Name of the VPC that holds the VPN gateway."""
+    vpn_gateway: VpnGatewaySpec
+    """The VPN span's."""
     site_prefixes: tuple[str, ...]
     cloud_prefixes: tuple[str, ...]
     """Prefixes of attached VPCs, and the services network: what the data centre reaches over the spans."""
@@ -87,6 +96,56 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         attached = {a.vpc for a in self.site.attachments.values() if a.vpc}
         return {name: vpc for name, vpc in self.site.vpcs.items() if name in attached}
 
+    def circuit_group(self, family: Family) -> tuple[str, BgpGroupSpec]:
+        """The BGP group of the circuit's VBR for that family, with its name."""
+        mine = ((n, g) for n, g in self.site.bgp_groups.items() if g.virtual_border_router == self.vbr_name)
+        return next((n, g) for n, g in mine if g.ip_version == family)
+
+    @property
+    def vpn_vpc(self) -> str:
+        """Name of the VPC that holds the VPN gateway."""
+        return self.vpn_gateway.vpc
+
+    @property
+    def vbr_name(self) -> str:
+        return self.site.circuit.virtual_border_router
+
+    @property
+    def cloud_asn(self) -> int:
+        return self.circuit_group("ipv4")[1].local_asn
+
+    @property
+    def health_checks(self) -> dict[str, HealthCheckSpec]:
+        """Those of the circuit's VBR."""
+        return {n: h for n, h in self.site.health_checks.items() if h.virtual_border_router == self.vbr_name}
+
+    @property
+    def bgp_networks(self) -> tuple[str, ...]:
+        """Prefixes that the circuit's VBR announces by itself, besides those of whole VPCs."""
+        mine = {n.prefix for n in self.site.bgp_networks.values() if n.virtual_border_router == self.vbr_name}
+        return tuple(sorted(mine - set(self.cloud_prefixes)))
+
+    @property
+    def standby_prefixes(self) -> tuple[str, ...]:
+        """What of the cloud the VPN can carry: IPv4, and inside the protected prefixes of every tunnel."""
+        return tuple(p for p in self.cloud_prefixes if version(p) == 4 and self._protected(p))
+
+    @property
+    def circuit_only_prefixes(self) -> tuple[str, ...]:
+        """The rest: no standby."""
+        return tuple(p for p in self.cloud_prefixes if p not in self.standby_prefixes)
+
+    @property
+    def vpn_static_routes(self) -> tuple[DestinationRouteSpec | PolicyRouteSpec, ...]:
+        """Destination- and policy-based routes over this span's connections."""
+        routes: list[DestinationRouteSpec | PolicyRouteSpec] = [*self.site.destination_routes.values()]
+        routes += self.site.policy_routes.values()
+        return tuple(r for r in routes if r.ipsec_connection in self.site.vpn.ipsec_connections)
+
+    def _protected(self, prefix: str) -> bool:
+        sides = [t.connection.local_subnets for t in self.tunnels]
+        return all(any(addressing.inside(prefix, subnet) for subnet in subnets) for subnets in sides)
+
     @property
     def services_vpc(self) -> str:
         """The VPC through which 100.64.0.0/10 is reached: the user's (seed 004 Step 6)."""
@@ -109,7 +168,8 @@ def gather(site: Site) -> Facts:
     vpn_gateway = site.vpn_gateways[_connections(site)[0][1].vpn_gateway]
     vpc_nodes = _vpc_nodes(site)
     nodes = [GATEWAY, VBR, VPN_GATEWAY, TRANSIT_ROUTER, *vpc_nodes.values(), SERVICES, PC, OFFICE_HOST]
-    attached = {a.vpc for a in site.attachments.values() if a.vpc and a.route_table_propagation}
+    circuit = attachment_of(site, "virtual_border_router", site.circuit.virtual_border_router)
+    attached = {a.vpc for a in learned_by(site, circuit)} - {""}
     cloud = [v.cidr_block for n, v in site.vpcs.items() if n in attached]
     cloud += [
         v.ipv6_cidr_block for n, v in site.vpcs.items() if n in attached and v.ipv6_cidr_block and vbr.enable_ipv6
@@ -117,7 +177,7 @@ def gather(site: Site) -> Facts:
     return Facts(
         site=site,
         vbr=vbr,
-        vpn_vpc=vpn_gateway.vpc,
+        vpn_gateway=vpn_gateway,
         site_prefixes=(*site.data_center.prefixes, *(site.data_center.ipv6_prefixes if vbr.enable_ipv6 else ())),
         cloud_prefixes=(*cloud, CLOUD_SERVICES_PREFIX),
         tunnels=_tunnels(site),
@@ -134,6 +194,12 @@ def transit_pair(index: int, mask: bool = True) -> tuple[tuple[str, ...], tuple[
     v4, v6 = TRANSIT_BASE + 4 * index, TRANSIT_BASE_V6 + 4 * index
     suffix4, suffix6 = ("/30", "/126") if mask else ("", "")
     return (f"{v4 + 1}{suffix4}", f"{v6 + 1}{suffix6}"), (f"{v4 + 2}{suffix4}", f"{v6 + 2}{suffix6}")
+
+
+def circuit_link(facts: Facts) -> str:
+    """The interface BGP runs on: the port itself, or its VLAN."""
+    port = facts.site.gateway.ports.circuit
+    return f"{port}.{facts.vbr.vlan_id}"[:15] if facts.vbr.vlan_id else port
 
 
 def last_host(prefix: str, *, from_end: int = 1) -> str:

@@ -1,37 +1,33 @@
 """The data centre's gateway: both spans end here, and this node decides between them.
 
-In: `Facts` and the keys. Out: its `DeviceConfig`. Next: `vbr.py`, the circuit's other end.
+In: `Facts` and the keys. Out: its `DeviceConfig`. Next: `gateway_failover.py`.
 """
 
 from __future__ import annotations
 
 from twinspan.engine.compile.facts import (
     GATEWAY,
+    VPN_LOCAL_PREF,
     Facts,
     bare,
-    last_host,
-    make_probe,
-    probe_sizes,
+    circuit_link,
     version,
 )
+from twinspan.engine.compile.gateway_failover import compile_failover
+from twinspan.engine.compile.gateway_services import dhcp_server, forwarder
 from twinspan.engine.compile.keys import Keys
 from twinspan.engine.compile.vpn import gateway_tunnels, tunnel_hops, tunnel_probes
 from twinspan.model.device_config import (
     Bgp,
     BgpPeer,
     DeviceConfig,
-    DhcpServer,
-    DnsServer,
-    Failover,
-    FailoverSpan,
+    Family,
     Link,
     NextHop,
     Originate,
     PolicyRule,
     PrefixFilter,
-    Probe,
     RouteTable,
-    SpanProbe,
     StaticRoute,
 )
 
@@ -41,16 +37,10 @@ PIN_PRIORITY, OVERRIDE_PRIORITY = 840, 850
 """Before main (32766): a pinned probe is pinned even while an override is in force."""
 
 
-def circuit_link(facts: Facts) -> str:
-    """The interface BGP runs on: the port itself, or its VLAN."""
-    port = facts.site.gateway.ports.circuit
-    return f"{port}.{facts.vbr.vlan_id}"[:15] if facts.vbr.vlan_id else port
-
-
 def compile_gateway(facts: Facts, keys: Keys) -> DeviceConfig:
     """The node that decides between the spans."""
     site = facts.site
-    probes, circuit_probes, vpn_probes = _probes(facts)
+    probes, failover = compile_failover(facts)
     return DeviceConfig(
         node=GATEWAY,
         role="gateway",
@@ -72,9 +62,9 @@ def compile_gateway(facts: Facts, keys: Keys) -> DeviceConfig:
         bgp=_bgp(facts, keys),
         tunnels=gateway_tunnels(facts, keys),
         probes=(*probes, *tunnel_probes(facts, at_gateway=True)),
-        failover=_failover(facts, circuit_probes, vpn_probes),
-        dns=_dns(facts),
-        dhcp=_dhcp(facts),
+        failover=failover,
+        dns=forwarder(facts),
+        dhcp=dhcp_server(facts),
     )
 
 
@@ -119,11 +109,7 @@ def _routes(facts: Facts) -> tuple[StaticRoute, ...]:
         *underlay,
         StaticRoute(prefix="0.0.0.0/0", table="pin-circuit", role="pinned", next_hops=(circuit,)),
         StaticRoute(prefix="0.0.0.0/0", table="pin-vpn", role="pinned", next_hops=tunnel_hops(facts)),
-        *(
-            StaticRoute(prefix=p, role="standby", next_hops=tunnel_hops(facts))
-            for p in facts.cloud_prefixes
-            if version(p) == 4
-        ),
+        *(StaticRoute(prefix=p, role="standby", next_hops=tunnel_hops(facts)) for p in facts.standby_prefixes),
     )
 
 
@@ -145,20 +131,16 @@ def _bgp(facts: Facts, keys: Keys) -> Bgp:
     )
 
 
-def _circuit_peer(facts: Facts, keys: Keys, family: str) -> BgpPeer:
+def _circuit_peer(facts: Facts, keys: Keys, family: Family) -> BgpPeer:
     site, vbr = facts.site, facts.vbr
-    name, group = next(
-        (n, g)
-        for n, g in site.bgp_groups.items()
-        if g.virtual_border_router == site.circuit.virtual_border_router and g.ip_version == family
-    )
+    name, group = facts.circuit_group(family)
     wanted = 4 if family == "ipv4" else 6
-    sources = [f"{h.source_ip}/32" for h in site.health_checks.values()] if family == "ipv4" else []
+    sources = [f"{h.source_ip}/32" for h in facts.health_checks.values()] if family == "ipv4" else []
     multihop = facts.bfd.hop_count if facts.bfd else 1
-    prefixes = [p for p in facts.cloud_prefixes if version(p) == wanted]
+    prefixes = [p for p in (*facts.cloud_prefixes, *facts.bgp_networks) if version(p) == wanted]
     return BgpPeer(
         name="vbr" if family == "ipv4" else "vbr6",
-        family="ipv4" if family == "ipv4" else "ipv6",
+        family=family,
         local_address=vbr.peer_gateway_ip if family == "ipv4" else vbr.peer_ipv6_gateway_ip,
         peer_address=vbr.local_gateway_ip if family == "ipv4" else vbr.local_ipv6_gateway_ip,
         local_asn=site.gateway.local_asn,
@@ -182,7 +164,6 @@ def _circuit_peer(facts: Facts, keys: Keys, family: str) -> BgpPeer:
 
 
 def _vpn_peers(facts: Facts) -> list[BgpPeer]:
-    prefixes = [p for p in facts.cloud_prefixes if version(p) == 4]
     return [
         BgpPeer(
             name=f"vpn_{t.name}",
@@ -192,100 +173,12 @@ def _vpn_peers(facts: Facts) -> list[BgpPeer]:
             peer_asn=t.tunnel.bgp.local_asn,
             tunnel=t.name,
             span=facts.site.vpn.name,
-            import_filters=tuple(PrefixFilter(prefix=p) for p in prefixes),
+            import_filters=tuple(PrefixFilter(prefix=p) for p in facts.standby_prefixes),
             export_filters=tuple(
                 PrefixFilter(prefix=p) for p in (*facts.site_prefixes, facts.vpn_pin[0]) if version(p) == 4
             ),
-            local_pref=50 - t.index,
+            local_pref=VPN_LOCAL_PREF - t.index,
         )
         for t in facts.tunnels
         if t.tunnel.bgp is not None
     ]
-
-
-def _probes(facts: Facts) -> tuple[tuple[Probe, ...], tuple[SpanProbe, ...], tuple[SpanProbe, ...]]:
-    """Probes of both spans: the same targets over each, small and large."""
-    found: list[Probe] = []
-    asked: dict[str, list[SpanProbe]] = {"circuit": [], "vpn": []}
-    mtu = {"circuit": facts.vbr.mtu, "vpn": 1400}
-    for way, (source, far_end) in (("circuit", facts.circuit_pin), ("vpn", facts.vpn_pin)):
-        link = circuit_link(facts) if way == "circuit" else None
-        tunnel = None if way == "circuit" else facts.tunnels[0].name
-        for target, destination in _targets(facts, far_end):
-            for suffix, size in (
-                probe_sizes(facts, mtu[way]) if target == "far end" else probe_sizes(facts, mtu[way])[:1]
-            ):
-                name = f"{way}: {target}{suffix}"
-                found.append(make_probe(facts, name, source, destination, link=link, tunnel=tunnel, size=size))
-                asked[way].append(SpanProbe(probe=name, target=f"{target}{suffix}"))
-    return tuple(found), tuple(asked["circuit"]), tuple(asked["vpn"])
-
-
-def _targets(facts: Facts, far_end: str) -> list[tuple[str, str]]:
-    """One address in every prefix, so that a single prefix that dies is seen, and the span's own far end."""
-    in_prefixes = [(p, last_host(p)) for p in facts.cloud_prefixes if version(p) == 4]
-    return [("far end", far_end), *in_prefixes, *((t, t) for t in facts.site.failover.probe.targets)]
-
-
-def _failover(facts: Facts, circuit: tuple[SpanProbe, ...], vpn: tuple[SpanProbe, ...]) -> Failover:
-    site = facts.site
-    v6 = ("vbr6",) if facts.vbr.enable_ipv6 else ()
-    ipv4 = tuple(p for p in facts.cloud_prefixes if version(p) == 4)
-    return Failover(
-        spans=(
-            FailoverSpan(
-                name=site.circuit.name,
-                role="active",
-                peers=("vbr", *v6),
-                expected_prefixes=ipv4,
-                next_hops=(NextHop(link=circuit_link(facts), via=facts.vbr.local_gateway_ip),),
-                links=(circuit_link(facts),),
-                probes=circuit,
-            ),
-            FailoverSpan(
-                name=site.vpn.name,
-                role="standby",
-                peers=tuple(
-                    f"vpn_{t.name}" for t in facts.tunnels if t.tunnel.bgp is not None and len(facts.tunnels) == 1
-                ),
-                next_hops=tunnel_hops(facts),
-                probes=vpn,
-            ),
-        ),
-        prefixes=ipv4,
-        hold_down_s=site.failover.failback.hold_down_s,
-        hold_down_max_s=site.failover.failback.max_hold_down_s,
-    )
-
-
-def _dns(facts: Facts) -> DnsServer | None:
-    service = next((s for s in facts.site.dns_services.values() if s.method == "forward"), None)
-    if service is None:
-        return None
-    return DnsServer(
-        listen_addresses=(facts.site.data_center.gateway_address,),
-        forward_suffix=service.suffixes[0],
-        forwarders=service.servers,
-    )
-
-
-def _dhcp(facts: Facts) -> DhcpServer | None:
-    site = facts.site
-    service = next(iter(site.dhcp_services.values()), None)
-    if service is None:
-        return None
-    length = service.prefix.rpartition("/")[2]
-    return DhcpServer(
-        link=site.gateway.ports.lan,
-        range_start=service.pool_start,
-        range_end=service.pool_end,
-        netmask=_netmask(int(length)),
-        router=site.data_center.gateway_address,
-        dns_servers=service.dns_servers,
-        lease_s=service.lease_time_s,
-    )
-
-
-def _netmask(length: int) -> str:
-    mask = (0xFFFFFFFF << (32 - length)) & 0xFFFFFFFF
-    return ".".join(str(mask >> shift & 255) for shift in (24, 16, 8, 0))

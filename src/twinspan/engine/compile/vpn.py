@@ -5,19 +5,21 @@ In: `Facts` and the keys. Out: parts of the gateway's config, and the VPN gatewa
 
 from __future__ import annotations
 
+from twinspan.engine.compile.cloud import inside, vpn_cable, vpn_routes
 from twinspan.engine.compile.facts import (
     IKE_PORT,
     NAT_T_PORT,
     PORT_STEP,
     SMALL_PACKET,
     VPN_GATEWAY,
+    VPN_LOCAL_PREF,
     Facts,
     TunnelFacts,
     transit_pair,
     version,
 )
 from twinspan.engine.compile.keys import Keys
-from twinspan.model.destination_route import DestinationRouteSpec
+from twinspan.engine.compile.vpn_routing import cloud_hops, destination_routing, policy_routing
 from twinspan.model.device_config import (
     Bgp,
     BgpPeer,
@@ -30,12 +32,14 @@ from twinspan.model.device_config import (
     Probe,
     StaticRoute,
 )
-from twinspan.model.policy_route import PolicyRouteSpec
+from twinspan.model.ipsec_connection import ANY
 
 _DH = {"group1": "modp768", "group2": "modp1024", "group5": "modp1536", "group14": "modp2048"}
 _CIPHER = {"aes": "aes128", "aes192": "aes192", "aes256": "aes256", "des": "des", "3des": "3des"}
-VPN_LOCAL_PREF = 50
-"""Below BGP's usual 100: by default the cloud prefers what it learned from the circuit (CEN route choice)."""
+
+
+TUNNEL_MTU = 1400
+"""Bytes: leaves room for ESP in UDP on a path of 1500."""
 
 
 def gateway_tunnels(facts: Facts, keys: Keys) -> tuple[IpsecTunnel, ...]:
@@ -71,17 +75,12 @@ def _tunnel_probe(facts: Facts, t: TunnelFacts, at_gateway: bool) -> Probe:
 
 
 def compile_vpn_gateway(facts: Facts, keys: Keys) -> DeviceConfig:
-    """The VPN span's cloud end."""
+    """The VPN span's cloud end. It asks policy-based routes first, then destination-based ones, then BGP."""
     cloud_end, _ = transit_pair(vpn_cable(facts))
     publics = sorted({t.cloud_public for t in facts.tunnels})
-    length = next(iter(facts.site.vpn_gateways.values())).internet_prefix_length
-    hops = tunnel_hops(facts)
-    routes = [
-        StaticRoute(prefix=f"{facts.tunnels[0].gateway_public}/32", next_hops=(NextHop(link="wan0"),)),
-        StaticRoute(prefix=facts.vpn_pin[0], role="pinned", next_hops=hops),
-    ]
-    if not facts.vpn_speaks_bgp:
-        routes += [StaticRoute(prefix=p, next_hops=hops) for p in _destinations(facts)]
+    length = facts.vpn_gateway.internet_prefix_length
+    ends = sorted({t.gateway_public for t in facts.tunnels})
+    tables, rules, policy = policy_routing(facts)
     return DeviceConfig(
         node=VPN_GATEWAY,
         role="vpn_gateway",
@@ -93,54 +92,27 @@ def compile_vpn_gateway(facts: Facts, keys: Keys) -> DeviceConfig:
             Link(name="vpc0", addresses=cloud_end),
             facts.management(VPN_GATEWAY),
         ),
-        routes=tuple(routes),
+        tables=tables,
+        rules=rules,
+        routes=(
+            *(StaticRoute(prefix=f"{end}/32", next_hops=(NextHop(link="wan0"),)) for end in ends),
+            StaticRoute(prefix=facts.vpn_pin[0], role="pinned", next_hops=cloud_hops(facts, facts.tunnels)),
+            *destination_routing(facts),
+            *policy,
+        ),
         bgp=_bgp(facts),
         tunnels=tuple(_tunnel(facts, t, keys, at_gateway=False) for t in facts.tunnels),
         probes=tunnel_probes(facts, at_gateway=False),
     )
 
 
-def _span_routes(facts: Facts) -> list[DestinationRouteSpec | PolicyRouteSpec]:
-    """Destination- and policy-based routes over this span's connections."""
-    used = set(facts.site.vpn.ipsec_connections)
-    found: list[DestinationRouteSpec | PolicyRouteSpec] = list(facts.site.destination_routes.values())
-    found += facts.site.policy_routes.values()
-    return [r for r in found if r.ipsec_connection in used]
-
-
-def _destinations(facts: Facts) -> tuple[str, ...]:
-    return tuple(sorted({r.destination for r in _span_routes(facts)}))
-
-
-def _advertised(facts: Facts) -> tuple[str, ...]:
-    """Those that go on to the VPC and from there to the CEN instance."""
-    return tuple(sorted({r.destination for r in _span_routes(facts) if r.advertise_to_vpc and r.advertise_to_cen}))
-
-
-def vpn_cable(facts: Facts) -> int:
-    """Index of the cable between the VPN gateway and its VPC: after those to the transit router."""
-    return len(facts.vpc_nodes) + 1
-
-
 def _bgp(facts: Facts) -> Bgp:
-    own, vpc = transit_pair(vpn_cable(facts), mask=False)
-    asn = next(iter(facts.site.bgp_groups.values())).local_asn
-    inside = [p for p in (*facts.cloud_prefixes, facts.circuit_pin[1], facts.vpn_pin[1]) if version(p) == 4]
+    given = vpn_routes(facts, to_cen=False)
+    cloud_side = (*facts.cloud_prefixes, facts.circuit_pin[1], facts.vpn_pin[1])
+    sessions = inside(facts, "vpc", "vpc0", vpn_cable(facts), 0, imports=cloud_side, exports=given)
+    # The VPN carries IPv4 only.
+    peers = [p for p in sessions if p.family == "ipv4"]
     site_side = [p for p in (*facts.site_prefixes, facts.vpn_pin[0]) if version(p) == 4]
-    peers = [
-        BgpPeer(
-            name="vpc",
-            local_address=own[0],
-            peer_address=vpc[0],
-            local_asn=asn,
-            peer_asn=asn,
-            link="vpc0",
-            import_filters=tuple(PrefixFilter(prefix=p) for p in inside),
-            export_filters=tuple(PrefixFilter(prefix=p) for p in site_side),
-            reflect=True,
-        )
-    ]
-    cloud = [p for p in facts.cloud_prefixes if version(p) == 4]
     peers += [
         BgpPeer(
             name=f"gateway_{t.name}",
@@ -151,16 +123,17 @@ def _bgp(facts: Facts) -> Bgp:
             tunnel=t.name,
             span=facts.site.vpn.name,
             import_filters=tuple(PrefixFilter(prefix=p, pinned=p == facts.vpn_pin[0]) for p in site_side),
-            export_filters=tuple(PrefixFilter(prefix=p) for p in cloud),
+            export_filters=tuple(PrefixFilter(prefix=p) for p in facts.standby_prefixes),
             local_pref=VPN_LOCAL_PREF - t.index,
         )
         for t in facts.tunnels
         if t.tunnel.bgp is not None
     ]
-    originate = [Originate(prefix=facts.vpn_pin[0], local_pref=VPN_LOCAL_PREF)]
-    if not facts.vpn_speaks_bgp:
-        originate += [Originate(prefix=p, local_pref=VPN_LOCAL_PREF) for p in _advertised(facts)]
-    return Bgp(router_id=facts.router_id(VPN_GATEWAY), asn=asn, peers=tuple(peers), originate=tuple(originate))
+    static = {r.destination for r in facts.vpn_static_routes if r.advertise_to_vpc}
+    originate = [Originate(prefix=p, local_pref=VPN_LOCAL_PREF) for p in (facts.vpn_pin[0], *sorted(static))]
+    return Bgp(
+        router_id=facts.router_id(VPN_GATEWAY), asn=facts.cloud_asn, peers=tuple(peers), originate=tuple(originate)
+    )
 
 
 def _tunnel(facts: Facts, t: TunnelFacts, keys: Keys, *, at_gateway: bool) -> IpsecTunnel:
@@ -168,7 +141,8 @@ def _tunnel(facts: Facts, t: TunnelFacts, keys: Keys, *, at_gateway: bool) -> Ip
     pfs = "" if ipsec.pfs == "disabled" else f"-{_DH[ipsec.pfs]}"
     local, remote = (t.gateway_public, t.cloud_public) if at_gateway else (t.cloud_public, t.gateway_public)
     ids = (ike.local_id or t.cloud_public, ike.remote_id or t.gateway_public)
-    cloud_ts, site_ts = t.connection.local_subnets, t.connection.remote_subnets
+    cloud_ts = _selectors(t.connection.local_subnets, facts.vpn_pin[1], f"{t.cloud_address}/32")
+    site_ts = _selectors(t.connection.remote_subnets, facts.vpn_pin[0], f"{t.gateway_address}/32")
     return IpsecTunnel(
         name=t.name,
         ike_version=ike.version,
@@ -186,7 +160,13 @@ def _tunnel(facts: Facts, t: TunnelFacts, keys: Keys, *, at_gateway: bool) -> Ip
         ipsec_lifetime_s=ipsec.lifetime_s,
         local_ts=site_ts if at_gateway else cloud_ts,
         remote_ts=cloud_ts if at_gateway else site_ts,
+        mtu=TUNNEL_MTU,
         inner_addresses=(t.gateway_inner if at_gateway else t.cloud_inner,),
         initiate=at_gateway,
         dpd_delay_s=t.connection.dpd_delay_s if t.connection.enable_dpd else 0,
     )
+
+
+def _selectors(protected: tuple[str, ...], *own: str) -> tuple[str, ...]:
+    """Protected prefixes of one side; where they leave anything out, our probes' addresses are added."""
+    return protected if ANY in protected else (*protected, *own)
