@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from twinspan.engine import addressing
 from twinspan.engine.admission.rule_book import Problem, rule
-from twinspan.model.fields import SEED_STEP_1
+from twinspan.model.fields import SEED_PLANNING, SEED_STEP_1, SEED_STEP_2
 from twinspan.model.finding import Path
 from twinspan.model.route_table import RouteEntry, RouteTableSpec
 from twinspan.model.site import Site
@@ -122,6 +122,27 @@ def _services(site: Site) -> Iterator[Problem]:
             yield Problem((*path, "advertise"), problem, "use an entry of the transit router's table", True)
 
 
+@rule("R-RT-008", "A VPC sends to a VPN gateway that it holds.", source=SEED_STEP_2)
+def _own_vpn_gateway(site: Site) -> Iterator[Problem]:
+    for path, table, entry in _entries(site):
+        gateway = site.vpn_gateways.get(entry.next_hop) if entry.next_hop_kind == "vpn_gateway" else None
+        if gateway is not None and table.vpc and gateway.vpc != table.vpc:
+            problem = f"it stands in VPC {gateway.vpc}"
+            remedy = "send to this VPC's attachment: the transit router knows the way"
+            yield Problem((*path, "next_hop"), problem, remedy, entry.next_hop)
+
+
+@rule("R-RT-009", "A VBR's routes to the circuit leave the data centre's prefixes to BGP.", source=SEED_PLANNING)
+def _static_circuit(site: Site) -> Iterator[Problem]:
+    """A static route does not end with the circuit, so nothing would move to the standby."""
+    for path, table, entry in _entries(site):
+        if not table.virtual_border_router or entry.next_hop_kind != "circuit":
+            continue
+        if any(addressing.overlap(entry.destination, prefix) for prefix in site.data_center.prefixes):
+            problem = "a static route stays when the circuit dies, and traffic with it"
+            yield Problem((*path, "destination"), problem, "remove it: BGP brings it", entry.destination)
+
+
 @rule("R-TR-001", "A transit router's CIDR blocks are /16 to /24.", source="CreateTransitRouterCidr")
 def _router_blocks(site: Site) -> Iterator[Problem]:
     for name, router in site.transit_routers.items():
@@ -131,4 +152,15 @@ def _router_blocks(site: Site) -> Iterator[Problem]:
                 yield Problem(path, "its length is not 16 to 24", "choose a /16 to /24", prefix)
 
 
-RULES = (_one_owner, _one_system, _kind, _next_hop, _once, _loop, _services, _router_blocks)
+RULES = (
+    _one_owner,
+    _one_system,
+    _kind,
+    _next_hop,
+    _once,
+    _loop,
+    _services,
+    _own_vpn_gateway,
+    _static_circuit,
+    _router_blocks,
+)

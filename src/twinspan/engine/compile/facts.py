@@ -298,9 +298,12 @@ def _bfd(site: Site, vbr: VirtualBorderRouterSpec) -> Bfd | None:
 
 
 def _vpc_nodes(site: Site) -> dict[str, str]:
-    """Canonical node names for the first VPC of each role; others carry their own name."""
+    """Canonical node names for the first VPC of each role; others carry their own name and number.
+
+    A node's name is that of its port in a segment too: at most 15 characters.
+    """
     nodes: dict[str, str] = {}
-    for name, vpc in site.vpcs.items():
+    for index, (name, vpc) in enumerate(site.vpcs.items(), start=1):
         canonical = f"{vpc.role or 'user'}-vpc"
-        nodes[name] = canonical if canonical not in nodes.values() else f"vpc-{name}"[:12]
+        nodes[name] = canonical if canonical not in nodes.values() else f"vpc{index}-{name}"[:15].rstrip("-")
     return nodes
