@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,6 +159,13 @@ def test_names_of_the_cloud_resolve_from_the_pc_over_either_span(lab):
     finally:
         injection.heal()
     assert wait_until(lambda: carrying(lab) == "circuit", 30)
+
+
+def test_a_program_on_the_pc_asks_the_resolvers_that_dhcp_gave(lab):
+    """Seed 004, Step 6: nslookup with the name alone."""
+    argv = [sys.executable, "-m", "twinspan.cli.main", "lab", "shell", "-n", lab.name, "pc", "--", "nslookup"]
+    found = subprocess.run([*argv, lab.deployment.dns_name], capture_output=True, text=True, check=False)
+    assert "100.100.64.10" in found.stdout, found.stdout + found.stderr
 
 
 def alarms(lab: Lab) -> set[str]:

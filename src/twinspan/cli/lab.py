@@ -20,7 +20,7 @@ from twinspan.cli.site import load_deployment
 from twinspan.lab import down as lab_down
 from twinspan.lab import up as lab_up
 from twinspan.lab.lab import only_lab, open_lab
-from twinspan.lab.namespace import enter_like_ip_netns_exec
+from twinspan.lab.namespace import RESOLV_CONF, enter_like_ip_netns_exec
 from twinspan.lab.process import MARK_VARIABLE
 from twinspan.lab.requirements import require_root
 from twinspan.lab.state import lab_names
@@ -164,7 +164,8 @@ def shell(node: str, command: tuple[str, ...], name: str | None) -> int:
     """
     require_root()
     chosen = open_lab(name)
-    enter_like_ip_netns_exec(chosen.netns(node))
+    # A host's programs ask the resolvers that the site's DHCP gave, as a user's would.
+    enter_like_ip_netns_exec(chosen.netns(node), {chosen.paths.node(node) / "dhcp" / "resolv.conf": RESOLV_CONF})
     arguments = command or (os.environ.get("SHELL", "/bin/sh"),)
     environment = os.environ | {MARK_VARIABLE: chosen.state.mark, "PS1": f"{node}# "}
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -19,6 +19,9 @@ from typing import TypeVar
 from twinspan.model.errors import Unavailable
 
 T = TypeVar("T")
+
+NOTHING: Mapping[Path, Path] = {}
+RESOLV_CONF = Path("/etc/resolv.conf")
 
 NETNS_DIR = Path("/run/netns")
 ETC_NETNS_DIR = Path("/etc/netns")
@@ -75,11 +78,12 @@ def enter(name: str) -> None:
         os.close(handle)
 
 
-def enter_like_ip_netns_exec(name: str) -> None:
+def enter_like_ip_netns_exec(name: str, hidden: Mapping[Path, Path] = NOTHING) -> None:
     """Moves the calling process into the namespace for good, with a private mount namespace.
 
     As `ip netns exec` does (ip-netns(8)): /sys shows the namespace's own devices, and each file of /etc/netns/NAME
-    hides the file of the same name in /etc. Needs a process with one thread.
+    hides the file of the same name in /etc; so does each file of `hidden` the one it is mapped to. Needs a process with
+    one thread.
     """
     enter(name)
     _checked(_libc.unshare(CLONE_NEWNS), "unshare")
@@ -89,6 +93,9 @@ def enter_like_ip_netns_exec(name: str) -> None:
     for source in _etc_files(name):
         target = Path("/etc") / source.name
         if target.exists():
+            _checked(_libc.mount(bytes(source), bytes(target), b"none", MS_BIND, None), f"bind {target}")
+    for source, target in hidden.items():
+        if source.exists() and target.exists():
             _checked(_libc.mount(bytes(source), bytes(target), b"none", MS_BIND, None), f"bind {target}")
 
 
