@@ -1,14 +1,17 @@
 """The node's local socket: config in, report and events out. One JSON object per line, 0600, root only.
 
 In: {"op": "apply" | "report" | "events" | "clock" | "drill" | "order" | "order-end", ...}. Out: {"ok": true, ...} or
-{"ok": false, "error": "..."}. It is what the cloud connection's sub-connections will carry later. Next: `agent.node`.
+{"ok": false, "error": "..."}; whatever comes in, there is an answer and the agent lives. It is what the cloud
+connection's sub-connections will carry later. Next: `agent.node`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,7 @@ import msgspec
 from twinspan.agent.orders import MAX_ORDER_S, OrderRefused
 from twinspan.drivers.netlink import NetlinkFailed
 from twinspan.model.device_config import DeviceConfig
-from twinspan.model.errors import TwinspanError
+from twinspan.model.errors import Rejected, TwinspanError
 from twinspan.model.secret import decode_hook
 
 if TYPE_CHECKING:
@@ -27,67 +30,126 @@ LINE_LIMIT = 4 << 20
 """A whole config is a few kilobytes; anything larger than this is not one."""
 
 
+class Apply(msgspec.Struct, frozen=True, kw_only=True):
+    config: DeviceConfig
+
+
+class Since(msgspec.Struct, frozen=True, kw_only=True):
+    since_ns: int = 0
+
+
+class Drill(msgspec.Struct, frozen=True, kw_only=True):
+    for_s: float
+
+
+class OrderLink(msgspec.Struct, frozen=True, kw_only=True):
+    link: str
+    expires_s: float
+
+
+class OpenLink(msgspec.Struct, frozen=True, kw_only=True):
+    link: str
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True):
+    """The op says it all."""
+
+
+_REQUESTS: Mapping[str, type[msgspec.Struct]] = {
+    "apply": Apply,
+    "report": Nothing,
+    "events": Since,
+    "clock": Nothing,
+    "drill": Drill,
+    "order": OrderLink,
+    "order-end": OpenLink,
+}
+
+
 async def serve(node: Node, path: Path) -> None:
     """Serve the socket at `path` until cancelled."""
-    path.unlink(missing_ok=True)  # noqa: ASYNC240  once, before serving
+    with _listen(path) as listening:
+        server = await asyncio.start_unix_server(lambda r, w: _connection(node, r, w), sock=listening, limit=LINE_LIMIT)
+        async with server:
+            await server.serve_forever()
+
+
+def _listen(path: Path) -> socket.socket:
+    """Bound with no other task in between: the mask counts for the whole process."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old = os.umask(0o177)
     try:
-        server = await asyncio.start_unix_server(lambda r, w: _connection(node, r, w), str(path), limit=LINE_LIMIT)
+        listening.bind(str(path))
     finally:
         os.umask(old)
-    async with server:
-        await server.serve_forever()
+    return listening
 
 
 async def _connection(node: Node, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        while line := await reader.readline():
-            writer.write(msgspec.json.encode(await _answer(node, line)) + b"\n")
+        while True:
+            try:
+                line = await reader.readline()
+            except ValueError:
+                # What follows in the stream is the rest of that line: nothing after it could be told apart.
+                writer.write(_encode(_refusal(f"a line of more than {LINE_LIMIT} bytes is no request")))
+                await writer.drain()
+                return
+            if not line:
+                return
+            writer.write(_encode(await _answer(node, line)))
             await writer.drain()
-    except (ValueError, ConnectionError):  # a line over the limit, or the client went away
-        pass
+    except ConnectionError:  # the client went away
+        return
     finally:
         writer.close()
 
 
+def _encode(answer: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode(answer) + b"\n"
+
+
+def _refusal(error: str) -> dict[str, Any]:
+    return {"ok": False, "error": error}
+
+
 async def _answer(node: Node, line: bytes) -> dict[str, Any]:
     try:
-        request = msgspec.json.decode(line, type=dict[str, Any])
-        return {"ok": True, **await _dispatch(node, request)}
-    except (msgspec.DecodeError, msgspec.ValidationError, OrderRefused, NetlinkFailed, TwinspanError) as error:
-        return {"ok": False, "error": str(error)}
+        return {"ok": True, **await _dispatch(node, _decode(line))}
+    except RecursionError:
+        return _refusal("the request is nested too deeply")
+    except (msgspec.DecodeError, UnicodeDecodeError, OrderRefused, NetlinkFailed, TwinspanError, OSError) as error:
+        return _refusal(str(error) or type(error).__name__)
 
 
-async def _dispatch(node: Node, request: dict[str, Any]) -> dict[str, Any]:
-    match request.get("op"):
-        case "apply":
-            config = msgspec.convert(request.get("config"), DeviceConfig, dec_hook=decode_hook)
-            if config.node != node.events.node:
-                raise OrderRefused(f"config is for node {config.node!r}, this is {node.events.node!r}: send it there")
+def _decode(line: bytes) -> tuple[str, Any]:
+    """(op, its typed request). Raises msgspec's errors, which name the field and never its value, and `Rejected`."""
+    request = msgspec.json.decode(line, type=dict[str, Any])
+    op = request.pop("op", None)
+    kind = _REQUESTS.get(op) if isinstance(op, str) else None
+    if kind is None:
+        raise Rejected(f"op {str(op)[:40]!r}: unknown", remedy=f"use one of {', '.join(_REQUESTS)}")
+    return str(op), msgspec.convert(request, kind, dec_hook=decode_hook)
+
+
+async def _dispatch(node: Node, request: tuple[str, Any]) -> dict[str, Any]:
+    match request:
+        case "apply", Apply(config=config):
             node.apply(config)
             return {"generation": config.generation}
-        case "report":
+        case "report", _:
             return {"report": await node.report()}
-        case "events":
-            return {"events": node.events.since(int(request.get("since_ns", 0)))}
-        case "clock":
-            return {"now_ns": time.time_ns()}
-        case "drill":
-            node.failover.expect_drill(time.time_ns() + int(min(float(request.get("for_s", 0)), MAX_ORDER_S) * 1e9))
+        case "events", Since(since_ns=since_ns):
+            return {"events": node.events.since(since_ns)}
+        case "drill", Drill(for_s=for_s):
+            node.failover.expect_drill(max(0.0, min(for_s, MAX_ORDER_S)))
             return {}
-        case "order":
-            config_now = node.converger.config
-            allowed = frozenset(
-                link.name
-                for link in (config_now.links if config_now else ())
-                if link.kind == "physical" and not link.management
-            )
-            before, after = await node.orders.shut(
-                str(request.get("link")), float(request.get("expires_s", 0)), allowed
-            )
+        case "order", OrderLink(link=link, expires_s=expires_s):
+            before, after = await node.orders.shut(link, expires_s, node.data_links())
             return {"before_ns": before, "after_ns": after}
-        case "order-end":
-            await node.orders.open(str(request.get("link")))
+        case "order-end", OpenLink(link=link):
+            await node.orders.open(link)
             return {}
-        case other:
-            raise OrderRefused(f"op {other!r}: unknown; use apply, report, events, clock, drill, order or order-end")
+        case _:
+            return {"now_ns": time.time_ns()}

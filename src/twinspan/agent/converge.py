@@ -2,7 +2,8 @@
 
 In: a config, and a wake-up after every event that may have changed the kernel or a daemon; a slow clock as well, since
 nobody tells of a changed file. Out: the node is as the config says, and *drift* (something changed behind the agent's
-back) is repaired and recorded. Next: the drivers.
+back) is repaired and recorded. What fails is said and tried again; it never keeps the rest from being done.
+Next: the drivers.
 
     wake --> observe kernel --> plan --> apply --> IKE daemons --> their devices --> filters, BIRD, DNS, probes
 """
@@ -10,9 +11,7 @@ back) is repaired and recorded. Next: the drivers.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-
-import msgspec
+from collections.abc import Awaitable
 
 from twinspan.agent.alarms import AlarmBook
 from twinspan.agent.clock import pause
@@ -23,18 +22,36 @@ from twinspan.agent.ports import Drivers
 from twinspan.agent.world import World
 from twinspan.drivers.netlink import NetlinkFailed
 from twinspan.engine.conditions import node_conditions
-from twinspan.engine.reconcile import plan, wanted
+from twinspan.engine.reconcile import Step, plan, wanted
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import BgpStatus
 from twinspan.model.errors import TwinspanError
-from twinspan.model.secret import encode_hook
 from twinspan.wire.bird import export_switches, import_switches
 
 PERIOD_S = 5.0
 """How long a change that sends no event can stay unnoticed."""
 RETRY_S = 0.5
+"""Wait before the first new try of something that failed; doubled up to the period."""
 DEBOUNCE_S = 0.02
 """Kernel events come in bursts; one look after the burst is enough."""
+LOOKS = 4
+"""Looks that may be thrown away because something changed while they were taken."""
+TEXT_LIMIT = 500
+
+
+class _Work:
+    """What one pass did and what it could not do, in words."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.problems: list[str] = []
+
+    async def attempt(self, stage: Awaitable[list[str]]) -> None:
+        """Run a stage to its end; a failure of the world is noted and the next stage has its turn."""
+        try:
+            self.done += await stage
+        except (NetlinkFailed, TwinspanError, OSError) as error:
+            self.problems.append(str(error) or type(error).__name__)
 
 
 class Converger:
@@ -51,6 +68,7 @@ class Converger:
         self._events, self._alarms = notes
         self._owned = journal.load_owned()
         self._wake = asyncio.Event()
+        self._patience_s = PERIOD_S
         self.config: DeviceConfig | None = None
         self.converged_generation: int | None = None
         self.converged = False
@@ -58,9 +76,10 @@ class Converger:
         self.problem = ""
 
     def set_config(self, config: DeviceConfig) -> None:
-        """A new config to converge to."""
-        self.config = config
-        self.converged, self.converged_generation = False, None
+        """A config to converge to; the same one again changes nothing."""
+        if config != self.config:
+            self.config = config
+            self.converged, self.converged_generation = False, None
         self.wake()
 
     def wake(self) -> None:
@@ -70,65 +89,77 @@ class Converger:
         """Converge for ever; the node owns this task."""
         while True:
             try:
-                async with asyncio.timeout(PERIOD_S):
+                async with asyncio.timeout(self._patience_s):
                     await self._wake.wait()
                     await pause(DEBOUNCE_S)
             except TimeoutError:
                 pass
             self._wake.clear()
-            if self.config is None:
-                continue
-            try:
-                await self._pass(self.config)
-            except (NetlinkFailed, TwinspanError, OSError) as error:
-                self._note_problem(str(error))
-                await pause(RETRY_S)
-                self.wake()
+            if self.config is not None:
+                await self.look_over(self.config)
 
-    async def _pass(self, config: DeviceConfig) -> None:
+    async def look_over(self, config: DeviceConfig) -> None:
         """One pass over everything; sets `converged` when it found nothing to do."""
+        drivers, work = self._drivers, _Work()
         # A charon that died took its device with it: what was known of devices may be old.
-        self._world.devices = self._drivers.strongswan.devices()
-        done = await self._kernel(config)
-        done += await self._drivers.vlan.ensure(config)
-        done += await self._drivers.strongswan.ensure(config)
-        devices = self._drivers.strongswan.devices()
-        self._world.devices = devices
-        done += await self._kernel(config)
-        done += await self._drivers.nftables.ensure(config, devices)
-        done += await self._drivers.bird.ensure(config, devices)
-        done += await self._failover.reassert_holds()
-        done += await self._drivers.dnsmasq.ensure(config)
-        done += await self._drivers.dhcp_client.ensure(config)
-        self._drivers.probes.update(config.probes)
-        sessions, _ = await self._drivers.bird.observe(config)
+        before = self._world.devices = drivers.strongswan.devices()
+        await work.attempt(self._kernel(config))
+        seen = len(work.done)
+        await work.attempt(drivers.vlan.ensure(config))
+        await work.attempt(drivers.strongswan.ensure(config))
+        devices = self._world.devices = drivers.strongswan.devices()
+        if devices != before or len(work.done) > seen:
+            await work.attempt(self._kernel(config))
+        await work.attempt(drivers.nftables.ensure(config, devices))
+        await work.attempt(drivers.bird.ensure(config, devices))
+        await work.attempt(self._failover.reassert_holds())
+        await work.attempt(drivers.dnsmasq.ensure(config))
+        await work.attempt(drivers.dhcp_client.ensure(config))
+        drivers.probes.update(config.probes)
+        sessions, _ = await drivers.bird.observe(config)
+        if config is not self.config:
+            return  # a newer one came meanwhile: what was found says nothing about it, and its wake-up is waiting
         self._world.sessions = {s.peer: s for s in sessions}
         self._configure_failover(config, sessions)
-        self._finish(config, done)
-        self._note_conditions(config)
+        self._finish(config, work)
 
     async def _kernel(self, config: DeviceConfig) -> list[str]:
         """Look at the kernel, plan, apply; what was done in words."""
-        netlink = self._drivers.netlink
-        state, routes = await asyncio.gather(netlink.observe(), netlink.bgp_routes())
-        self._world.set_kernel(state, routes)
-        want = wanted(config, self._world.view(), state.links)
-        steps = plan(want, state, self._owned)
-        if not steps:
-            return []
-        added = {(s.link, s.value) for s in steps if s.verb == "address_add" and s.link and s.value}
-        if added - self._owned:
-            self._owned |= added
-            self._journal.save_owned(self._owned)
-        await netlink.apply(steps)
-        state, routes = await asyncio.gather(netlink.observe(), netlink.bgp_routes())
-        self._world.set_kernel(state, routes)
+        # What a link, a probe or a decision moved is a reaction and no drift: it is carried out before looking.
+        await self._failover.sync_routes()
+        await self._look()
+        async with self._world.changing:
+            have = self._world.kernel
+            steps = plan(wanted(config, self._world.view(), have.links), have, self._owned)
+            if not steps:
+                return []
+            await self._change(steps)
+        await self._look()
         return [s.describe() for s in steps]
 
-    def _note_conditions(self, config: DeviceConfig) -> None:
-        view = self._world.view()
-        sessions = self._world.sessions.values()
-        self._alarms.hold("node", node_conditions(config, sessions, view.probes_up, self.problem))
+    async def _change(self, steps: tuple[Step, ...]) -> None:
+        """Apply, with the addresses that become ours written down before and those that end forgotten after."""
+        self._own(self._owned | _addresses(steps, "address_add"))
+        await self._drivers.netlink.apply(steps)
+        self._world.routes_done(steps)
+        self._own(self._owned - _addresses(steps, "address_del"))
+
+    def _own(self, addresses: frozenset[tuple[str, str]]) -> None:
+        if addresses != self._owned:
+            self._journal.save_owned(addresses)
+            self._owned = addresses
+
+    async def _look(self) -> None:
+        """Take in what the kernel holds. An event that came while the look was taken is newer: then look again."""
+        netlink, world, revision = self._drivers.netlink, self._world, -1
+        for look in range(LOOKS):
+            revision = world.revision
+            state, routes = await netlink.observe()
+            if revision == world.revision or look == LOOKS - 1:
+                world.set_kernel(state, routes)
+                break
+        if revision != world.revision:
+            self.wake()  # it never stood still; soon it will
 
     def _configure_failover(self, config: DeviceConfig, sessions: list[BgpStatus]) -> None:
         spans = {p.span for p in (config.bgp.peers if config.bgp else ()) if p.span}
@@ -142,30 +173,38 @@ class Converger:
             ),
         )
 
-    def _finish(self, config: DeviceConfig, done: list[str]) -> None:
-        if self.problem:
-            self.problem = ""
-            self._events.record("config", "problem gone")
-        was = self.converged_generation == config.generation
-        if done and was:
+    def _finish(self, config: DeviceConfig, work: _Work) -> None:
+        applied = self.converged_generation == config.generation
+        if work.done and applied:
             self.repairs += 1
-            self._events.record("drift", "repaired", "; ".join(done)[:500])
-        self.converged = not done
-        if done:
+            self._events.record("drift", "repaired", "; ".join(work.done)[:TEXT_LIMIT])
+        self._note_problem("; ".join(work.problems)[:TEXT_LIMIT])
+        self.converged = not work.done and not work.problems
+        if work.problems:
+            return
+        if work.done:
             self.wake()
-        elif not was:
+        elif not applied:
             self.converged_generation = config.generation
             self._events.record("config", f"generation {config.generation} applied")
 
     def _note_problem(self, text: str) -> None:
-        self.converged = False
         if text != self.problem:
-            self.problem = text
-            self._events.record("config", "cannot converge", text[:500])
+            self._events.record("config", "cannot converge" if text else "problem gone", text)
+        if text:
+            self._patience_s = min(PERIOD_S, self._patience_s * 2 if self.problem else RETRY_S)
+        else:
+            self._patience_s = PERIOD_S
+        self.problem = text
+        self.note_conditions()
+
+    def note_conditions(self) -> None:
+        """Raise and clear the node's own alarms as things stand now."""
         if self.config is not None:
-            self._note_conditions(self.config)
+            probes = self._world.view().probes_up
+            found = node_conditions(self.config, self._world.sessions.values(), probes, self.problem)
+            self._alarms.hold("node", found)
 
 
-def digest(config: DeviceConfig) -> str:
-    """Identity of a config without its secrets' text in it: first 16 hex digits of SHA-256 over its JSON."""
-    return hashlib.sha256(msgspec.json.encode(config, enc_hook=encode_hook)).hexdigest()[:16]
+def _addresses(steps: tuple[Step, ...], verb: str) -> frozenset[tuple[str, str]]:
+    return frozenset((s.link, s.value) for s in steps if s.verb == verb and s.link and s.value)

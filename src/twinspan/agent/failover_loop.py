@@ -11,18 +11,17 @@ difference. Next: `engine.failover` decides.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from twinspan.agent.alarms import AlarmBook
-from twinspan.agent.clock import pause
+from twinspan.agent.clock import pause, steady_ns
 from twinspan.agent.events import EventLog
 from twinspan.agent.world import World
 from twinspan.drivers.netlink import NetlinkDriver, NetlinkFailed
 from twinspan.engine import failover
 from twinspan.engine.failover import FailoverDecision, FailoverState
-from twinspan.engine.reconcile import plan, wanted
+from twinspan.engine.reconcile import Step, plan, wanted
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.kernel import KernelState
 
@@ -48,6 +47,8 @@ class FailoverLoop:
         self._held: dict[str, bool] = {}
         self._drilled_until_ns = 0
         self._import_held: frozenset[str] = frozenset()
+        self.on_trouble: Callable[[], None] = lambda: None
+        """Called when the kernel refused: what is remembered of it may be wrong, somebody should look."""
 
     def configure(
         self,
@@ -67,25 +68,20 @@ class FailoverLoop:
         elif self._state is None or self._config is None or self._config.failover != config.failover:
             self._state = failover.initial_state(config.failover, export_held=held[0])
         if self._config is None:
-            watched = {c.span for c in config.health_checks if c.change_route}
-            self._import_held = held[1] & frozenset(watched)
+            self._import_held = held[1]
         self._config = config
         self.wake()
 
     def wake(self) -> None:
         self._wake.set()
 
-    def hold_import(self, span: str, *, held: bool) -> None:
-        """A VBR health check holds (or releases) what the circuit's far end announces."""
-        self._import_held = self._import_held | {span} if held else self._import_held - {span}
-        self.wake()
-
-    def expect_drill(self, until_ns: int) -> None:
-        """Switches until then are ordered ones and no flaps."""
-        self._drilled_until_ns = until_ns
+    def expect_drill(self, for_s: float) -> None:
+        """Switches in the next `for_s` seconds are ordered ones and no flaps."""
+        self._drilled_until_ns = steady_ns() + int(for_s * failover.NS_PER_S)
 
     @property
     def import_held(self) -> frozenset[str]:
+        """Spans whose far end is not believed, because a VBR health check with Change Route says so."""
         return self._import_held
 
     async def run(self) -> None:
@@ -101,7 +97,8 @@ class FailoverLoop:
             try:
                 await self._step()
             except (NetlinkFailed, OSError) as error:
-                self._events.record("failover", "could not carry out", str(error))
+                self._events.record("failover", "could not carry out", str(error)[:500])
+                self.on_trouble()
                 await pause(RETRY_S)
                 self.wake()
 
@@ -109,6 +106,7 @@ class FailoverLoop:
         if self._config is None:
             return
         self._decide()
+        self._import_held = self._failed_checks(self._config)
         releasing = self.decision is None or self.decision.override_onto is None
         if releasing:
             await self._apply_holds()
@@ -124,7 +122,7 @@ class FailoverLoop:
             self._alarms.hold("failover", ())
             return
         before = self.decision
-        now_ns = time.time_ns()
+        now_ns = steady_ns()
         seen = self._world.observe_spans(config)
         self.decision, self._state = failover.decide(
             config.failover, seen, self._state, now_ns, drilled=now_ns < self._drilled_until_ns
@@ -138,22 +136,30 @@ class FailoverLoop:
             self._events.record("failover", f"{self.decision.carrying} carries, {override}", self.decision.reason)
         self._alarms.hold("failover", self.decision.conditions)
 
+    def _failed_checks(self, config: DeviceConfig) -> frozenset[str]:
+        """Spans to hold; while nothing is known of a probe, what an earlier agent decided stays."""
+        states = {c.span: self._world.probe_up(c.probe) for c in config.health_checks if c.change_route}
+        return frozenset(
+            span for span, up in states.items() if up is False or (up is None and span in self._import_held)
+        )
+
     async def sync_routes(self) -> None:
         """Bring this node's own routes in line with the view, without looking at the kernel again."""
         config = self._config
         if config is None:
             return
+        async with self._world.changing:
+            steps = self._route_steps(config)
+            if steps:
+                await self._netlink.apply(steps)
+                self._world.routes_done(steps)
+
+    def _route_steps(self, config: DeviceConfig) -> list[Step]:
         have = self._world.kernel
         want = wanted(config, self._world.view(), have.links)
         routes_only = KernelState(links={}, routes=want.routes, rules=have.rules, forwarding=have.forwarding)
-        steps = [
-            s
-            for s in plan(routes_only, have, frozenset())
-            if s.route is not None and _installable(s.route.device, have)
-        ]
-        if steps:
-            await self._netlink.apply(steps)
-            self._world.set_routes(frozenset(r for r in want.routes if _installable(r.device, have)))
+        steps = plan(routes_only, have, frozenset())
+        return [s for s in steps if s.route is not None and _installable(s.route.device, have)]
 
     async def _apply_holds(self) -> None:
         exports = self.decision.export_held if self.decision else ()
@@ -172,7 +178,7 @@ class FailoverLoop:
     def _until_recheck(self) -> float | None:
         if self.decision is None or self.decision.recheck_at_ns is None:
             return None
-        return max(0.0, (self.decision.recheck_at_ns - time.time_ns()) / failover.NS_PER_S) + 0.001
+        return max(0.0, (self.decision.recheck_at_ns - steady_ns()) / failover.NS_PER_S) + 0.001
 
 
 def _installable(device: str | None, have: KernelState) -> bool:

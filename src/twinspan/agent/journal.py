@@ -39,45 +39,71 @@ class Journal:
         self._config = node_dir / "config.json"
         self._owned = node_dir / "owned.json"
         self._orders = node_dir / "orders.json"
+        self.override_file = node_dir / "override.table"
+        self.set_aside: list[str] = []
+        """Damaged files found while loading, renamed to `.broken`: a sentence each, for the event log."""
 
     def load_config(self) -> DeviceConfig | None:
-        """The saved config; None if there is none, or if it cannot be read (it is then set aside as `.broken`)."""
-        return _load(self._config, DeviceConfig)
+        """The saved config; None if there is none, or if it cannot be read (it is then set aside)."""
+        return self._load(self._config, DeviceConfig)
 
     def save_config(self, config: DeviceConfig) -> None:
         _write(self._config, msgspec.json.encode(config, enc_hook=encode_hook))
 
+    def refuse_config(self, why: str) -> None:
+        """Set a saved config aside that can be read but not be carried out."""
+        self._put_aside(self._config, why)
+
+    def note_override(self, config: DeviceConfig) -> None:
+        """Write down which table the supervisor has to empty when the agent dies, apart from the config, which may
+        be damaged by then."""
+        tables = {t.name: t.table_id for t in config.tables}
+        table = tables.get(config.failover.override_table) if config.failover else None
+        known = self.override_table()
+        if table is not None and table != known:
+            _write(self.override_file, f"{table}\n".encode())
+
+    def override_table(self) -> int | None:
+        """Number of the table with the override routes; None if this node never had one."""
+        try:
+            return int(self.override_file.read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):
+            return None
+
     def load_owned(self) -> frozenset[tuple[str, str]]:
-        owned = _load(self._owned, Owned)
+        owned = self._load(self._owned, Owned)
         return frozenset(owned.addresses) if owned else frozenset()
 
     def save_owned(self, addresses: frozenset[tuple[str, str]]) -> None:
         _write(self._owned, msgspec.json.encode(Owned(addresses=tuple(sorted(addresses)))))
 
     def load_orders(self) -> tuple[Order, ...]:
-        return _load(self._orders, tuple[Order, ...]) or ()
+        return self._load(self._orders, tuple[Order, ...]) or ()
 
     def save_orders(self, orders: tuple[Order, ...]) -> None:
         _write(self._orders, msgspec.json.encode(orders))
 
+    def _load(self, path: Path, kind: type[T]) -> T | None:
+        """A damaged file (a disk that was full, a hand that slipped) must not keep the agent from starting."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=decode_hook)
+        except FileNotFoundError:
+            return None
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            self._put_aside(path, str(error))
+        return None
 
-def _load(path: Path, kind: type[T]) -> T | None:
-    """A damaged file (a disk that was full, a hand that slipped) must not keep the agent from starting."""
-    if not path.exists():
-        return None
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=decode_hook)
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        path.replace(path.with_name(path.name + ".broken"))
-        return None
+    def _put_aside(self, path: Path, why: str) -> None:
+        broken = path.with_name(path.name + ".broken")
+        path.replace(broken)
+        self.set_aside.append(f"{path.name} cannot be used and is now {broken.name}: {why}")
 
 
 def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)  # all of it or an error: a full disk must not leave half a file in place of a whole one
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from pathlib import Path
 
 from twinspan.agent.alarms import AlarmBook
 from twinspan.agent.api import serve
+from twinspan.agent.config_check import check_config
 from twinspan.agent.converge import Converger
 from twinspan.agent.events import EventLog
 from twinspan.agent.failover_loop import FailoverLoop
@@ -30,6 +32,7 @@ from twinspan.drivers.netlink import NetlinkMonitor
 from twinspan.engine.health import ProbeState, observe
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import DeviceReport, Event
+from twinspan.model.errors import Rejected
 from twinspan.model.kernel import ROUTE_PROTOCOL
 from twinspan.wire.rtnetlink import LinkChanged, RouteChanged
 
@@ -38,12 +41,13 @@ class Node:
     def __init__(self, node_dir: Path, name: str) -> None:
         self.events = EventLog(name)
         self.journal = Journal(node_dir)
-        self.world = World()
+        self.world = World(_link_name)
         self.drivers = make_drivers(node_dir, name, self.on_driver_event, self.world.device_of, self.on_probe)
         self.alarms = AlarmBook(self.events)
         self.failover = FailoverLoop(self.world, self.drivers.netlink, self.drivers.bird, self.events, self.alarms)
         notes = (self.events, self.alarms)
         self.converger = Converger(self.world, self.drivers, self.failover, self.journal, notes)
+        self.failover.on_trouble = self.converger.wake
         self.orders = Orders(self.journal, self.world, self.drivers.netlink, self.events)
         self._socket = node_dir / "agent.sock"
 
@@ -53,10 +57,7 @@ class Node:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        config = self.journal.load_config()
-        if config is not None:
-            self._take(config)
-        self.orders.restore()
+        self.restore()
         monitor = NetlinkMonitor(self.on_kernel_event, self.converger.wake)
         monitor.start()
         async with asyncio.TaskGroup() as group:
@@ -76,14 +77,39 @@ class Node:
         await self.drivers.dnsmasq.close()
         await self.drivers.dhcp_client.close()
 
+    def restore(self) -> None:
+        """Take up what an earlier agent left: its config and its orders. What is damaged is set aside and said."""
+        config = self.journal.load_config()
+        if config is not None:
+            try:
+                check_config(config)
+            except Rejected as error:
+                self.journal.refuse_config(str(error))
+            else:
+                self._take(config)
+        self.orders.restore()
+        for sentence in self.journal.set_aside:
+            self.events.record("config", "file set aside", sentence)
+
     def apply(self, config: DeviceConfig) -> None:
-        """Save a whole config and converge to it."""
-        self.journal.save_config(config)
+        """Save a whole config and converge to it. Raises `Rejected` for one that no node, or not this one, can be."""
+        if config.node != self.events.node:
+            raise Rejected(f"config is for node {config.node!r}, this is {self.events.node!r}", remedy="send it there")
+        check_config(config)
+        if config != self.converger.config:
+            self.journal.save_config(config)
         self._take(config)
 
+    def data_links(self) -> frozenset[str]:
+        """Links that an order may shut: real ones, and never the one this node is managed by."""
+        links = self.converger.config.links if self.converger.config else ()
+        return frozenset(link.name for link in links if link.kind == "physical" and not link.management)
+
     def _take(self, config: DeviceConfig) -> None:
-        wanted = {p.name for p in config.probes}
-        self.world.probes = {n: s for n, s in self.world.probes.items() if n in wanted}
+        old = self.converger.config
+        kept = {p.name for p in config.probes if old is not None and p in old.probes}
+        self.world.probes = {n: s for n, s in self.world.probes.items() if n in kept}
+        self.journal.note_override(config)
         self.converger.set_config(config)
 
     async def report(self) -> DeviceReport:
@@ -99,8 +125,6 @@ class Node:
                 self.converger.wake()
         elif self.world.route_changed(event):
             self.events.record("route", f"BGP route {'added' if event.added else 'removed'}", event.prefix)
-            if not self.world.knows_device(event.ifindex):
-                self.converger.wake()
             self.failover.wake()
         elif event.protocol == ROUTE_PROTOCOL and not event.added:
             self.converger.wake()
@@ -124,7 +148,13 @@ class Node:
         self.events.record("probe", f"{result.name} {'answers' if up else 'lost'}", probe.destination)
         for check in config.health_checks:
             if check.probe == result.name:
-                moved = not up and check.change_route
                 self.events.record("health_check", f"{check.name} {'healthy' if up else 'failed'}")
-                self.failover.hold_import(check.span, held=moved)
         self.failover.wake()
+        self.converger.note_conditions()
+
+
+def _link_name(ifindex: int) -> str | None:
+    try:
+        return socket.if_indextoname(ifindex)
+    except OSError:  # gone already
+        return None

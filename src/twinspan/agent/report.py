@@ -6,11 +6,14 @@ In: a `Node`. Out: one value that says all. Next: `model.device_report`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import time
 from typing import TYPE_CHECKING
 
-from twinspan.agent.converge import digest
+import msgspec
+
+from twinspan.agent.clock import wall_ns
 from twinspan.engine.health import ProbeState, probe_status
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import (
@@ -24,6 +27,7 @@ from twinspan.model.device_report import (
     SpanStatus,
 )
 from twinspan.model.kernel import KernelRoute
+from twinspan.model.secret import encode_hook
 
 if TYPE_CHECKING:
     from twinspan.agent.node import Node
@@ -33,11 +37,10 @@ async def build_report(node: Node) -> DeviceReport:
     """Ask every driver and put the answers together."""
     config = node.converger.config or DeviceConfig(node=node.events.node, role="gateway", site="")
     drivers = node.drivers
-    (bgp, bfd), tunnels, kernel, bgp_routes = await asyncio.gather(
+    (bgp, bfd), tunnels, (kernel, bgp_routes) = await asyncio.gather(
         drivers.bird.observe(config),
         drivers.strongswan.observe(config),
         drivers.netlink.observe(),
-        drivers.netlink.bgp_routes(),
     )
     node.world.sessions = {s.peer: s for s in bgp}
     return DeviceReport(
@@ -93,7 +96,7 @@ def _failover(node: Node, config: DeviceConfig) -> FailoverStatus | None:
         reason=decision.reason,
         override=decision.override_onto is not None,
         export_held=decision.export_held,
-        hold_down_until_ns=decision.recheck_at_ns,
+        hold_down_until_ns=wall_ns(decision.recheck_at_ns) if decision.recheck_at_ns is not None else None,
         flaps=decision.flaps,
         spans=tuple(
             SpanStatus(
@@ -122,3 +125,8 @@ def _health_checks(node: Node, config: DeviceConfig) -> tuple[HealthCheckStatus,
 def _daemons(node: Node) -> tuple[DaemonStatus, ...]:
     drivers = node.drivers
     return (*drivers.bird.daemons(), *drivers.strongswan.daemons(), *drivers.dnsmasq.daemons())
+
+
+def digest(config: DeviceConfig) -> str:
+    """Identity of a config without its secrets' text in it: first 16 hex digits of SHA-256 over its JSON."""
+    return hashlib.sha256(msgspec.json.encode(config, enc_hook=encode_hook)).hexdigest()[:16]

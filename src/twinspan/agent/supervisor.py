@@ -3,7 +3,8 @@
 In: a node directory, and a network namespace to enter (or none: the machine's own). Out: an exit code, after SIGTERM.
 The worker dies with its supervisor (PR_SET_PDEATHSIG), so there is never a second one; whoever starts a supervisor
 again (systemd, the lab's keeper) gets a clean start. An override must not outlive the agent that watches its path:
-the supervisor removes it before every start. Next: `agent.node`.
+the supervisor removes it before every start, and if the supervisor itself is killed, a waiting shell does (its *dead
+man's switch*), though nobody may ever start it again. Next: `agent.node`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from twinspan.agent.journal import Journal
 from twinspan.model.kernel import ROUTE_PROTOCOL
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 _CLONE_NEWNET = 0x40000000
 RESTART_MIN_S, RESTART_MAX_S = 0.2, 5.0
 NICE = -10
@@ -30,6 +32,12 @@ NICE = -10
 daemons inherit it."""
 HEALTHY_RUN_S = 10.0
 """A worker that lived so long starts again without delay."""
+_POLL_S = 0.05
+_LAST_WILL = (
+    'read -r _; test -s "$0" || exit 0; read -r table <"$0"; '
+    f'for family in -4 -6; do ip $family route flush table "$table" proto {ROUTE_PROTOCOL}; done'
+)
+"""It reads from a pipe that only the supervisor can write to and never does: the end comes when the supervisor ends."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -52,45 +60,62 @@ class Supervisor:
         self._dir = node_dir
         self._stopping = False
         self._worker: int | None = None
+        self._writing = -1
 
     def run(self) -> int:
         """Supervise until SIGTERM; 0 then."""
+        os.umask(0o077)  # also for what daemons write: their logs tell who talks to whom
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, NICE)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             signal.signal(number, self._stop)
+        self._arm()
         delay_s = RESTART_MIN_S
         while not self.stopping():
             self.remove_override()
             started = time.monotonic()
-            self._worker = self._fork()
-            self._wait(self._worker)
+            how = self._wait(self._fork())
+            self.remove_override()
             if self.stopping():
                 break
             lived_s = time.monotonic() - started
             delay_s = RESTART_MIN_S if lived_s > HEALTHY_RUN_S else min(delay_s * 2, RESTART_MAX_S)
-            self.remove_override()
             print(  # noqa: T201  its log is its standard output
-                f"agent worker ended after {lived_s:.1f} s; next start in {delay_s:.1f} s",
+                f"agent worker ended ({how}) after {lived_s:.1f} s; next start in {delay_s:.1f} s",
                 flush=True,
             )
-            time.sleep(delay_s)
-        self.remove_override()
+            self._rest(delay_s)
         return 0
 
     def remove_override(self) -> None:
         """Empty the override table: without an agent nobody watches the path it points to."""
-        config = Journal(self._dir).load_config()
-        if config is None or config.failover is None:
-            return
-        table = next(t.table_id for t in config.tables if t.name == config.failover.override_table)
-        for family in ("-4", "-6"):
+        table = Journal(self._dir).override_table()
+        for family in ("-4", "-6") if table is not None else ():
             subprocess.run(
                 ["ip", family, "route", "flush", "table", str(table), "proto", str(ROUTE_PROTOCOL)],
                 check=False,
                 capture_output=True,
             )
+
+    def _arm(self) -> None:
+        """Start the dead man's switch."""
+        reading, self._writing = os.pipe2(os.O_CLOEXEC)
+        subprocess.Popen(
+            ["/bin/sh", "-c", _LAST_WILL, str(Journal(self._dir).override_file)],
+            stdin=reading,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        os.close(reading)
+
+    def _rest(self, delay_s: float) -> None:
+        """Wait, but not for a stop."""
+        end = time.monotonic() + delay_s
+        while not self.stopping() and time.monotonic() < end:
+            time.sleep(_POLL_S)
 
     def stopping(self) -> bool:
         """Whether SIGTERM came."""
@@ -106,23 +131,27 @@ class Supervisor:
 
     def _fork(self) -> int:
         parent = os.getpid()
+        # A stop between the fork and our knowing the worker's pid must reach the worker all the same.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         pid = os.fork()
-        if pid:
-            (self._dir / "worker.pid").write_text(f"{pid}\n")
-            return pid
-        os._exit(_work(self._dir, parent))
+        if not pid:
+            os.close(self._writing)
+            os._exit(_work(self._dir, parent))
+        self._worker = pid
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        return pid
 
-    def _wait(self, worker: int) -> None:
-        """Reap everything that ends below us until the worker does; daemons it started are adopted here."""
+    def _wait(self, worker: int) -> str:
+        """Reap everything that ends below us until the worker does; how it ended. Daemons it started are adopted."""
         while True:
             try:
-                pid, _status = os.waitpid(-1, 0)
-            except InterruptedError:
-                continue
+                pid, status = os.waitpid(-1, 0)
             except ChildProcessError:
-                return
+                return "unseen"
             if pid == worker:
-                return
+                self._worker = None
+                code = os.waitstatus_to_exitcode(status)
+                return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
 
 def _work(node_dir: Path, parent: int) -> int:
@@ -130,8 +159,9 @@ def _work(node_dir: Path, parent: int) -> int:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDING:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     from twinspan.agent.node import Node  # noqa: PLC0415  imported (preloaded) by run_supervisor
 
     try:

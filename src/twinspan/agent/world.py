@@ -1,34 +1,44 @@
 """What this node knows right now: links, BGP routes in its kernel, probes, tunnel devices, its own routes.
 
 In: kernel events and what the drivers observed. Out: the `View` that reconciling needs and the `SpanObservation`s
-that failover needs. It only remembers; `agent.converge` and `agent.failover_loop` act. Next: `agent.failover_loop`.
+that failover needs. It only remembers; `agent.converge` and `agent.failover_loop` act. Both change routes: whoever does
+holds `changing`, plans from `kernel` and writes back what was done, so that neither undoes the other's work with old
+knowledge. `revision` tells a slow look at the kernel that something newer came in meanwhile.
+Next: `agent.failover_loop`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec.structs import replace
 
 from twinspan.engine.failover import SpanObservation
 from twinspan.engine.health import ProbeState
-from twinspan.engine.reconcile import View
+from twinspan.engine.reconcile import Step, View
 from twinspan.model.device_config import DeviceConfig, FailoverSpan, Probe
 from twinspan.model.device_report import BgpStatus
 from twinspan.model.kernel import BIRD_PROTOCOL, MAIN_TABLE, KernelRoute, KernelState
 from twinspan.wire.rtnetlink import LinkChanged, RouteChanged
 
+NameOf = Callable[[int], str | None]
 _UP: Mapping[str, bool] = {"up": True, "down": False}
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, name_of: NameOf = lambda _: None) -> None:
+        """`name_of` asks the kernel for the name behind an interface index, None if there is no such link."""
         self.kernel = KernelState(links={})
+        self.changing = asyncio.Lock()
+        self.revision = 0
         self.devices: Mapping[str, str] = {}
         self.probes: dict[str, ProbeState] = {}
         self.sessions: dict[str, BgpStatus] = {}
         self.shut_links: frozenset[str] = frozenset()
         self.override_onto: str | None = None
         self._bgp_routes: dict[str, str | None] = {}
-        self._names: dict[int, str] = {}
+        self._name_of = name_of
         self._links: dict[str, bool] = {}
 
     def set_kernel(self, kernel: KernelState, bgp_routes: frozenset[KernelRoute]) -> None:
@@ -39,20 +49,24 @@ class World:
 
     def link_changed(self, event: LinkChanged) -> bool:
         """Take in a link event; whether the link's usability changed."""
-        self._names[event.ifindex] = event.name
         up = event.exists and event.admin_up and event.carrier
-        changed = self._links.get(event.name, False) != up
-        self._links[event.name] = up
-        if not event.exists:
+        before = self._links.get(event.name)
+        if event.exists:
+            self._links[event.name] = up
+        else:
             self._links.pop(event.name, None)
         if not up:
-            # The kernel drops a dead link's IPv4 routes without telling (fib_sync_down_dev sends no RTM_DELROUTE).
-            self._bgp_routes = {p: d for p, d in self._bgp_routes.items() if d != event.name}
-            routes = frozenset(r for r in self.kernel.routes if r.device != event.name)
-            self.kernel = KernelState(
-                links=self.kernel.links, routes=routes, rules=self.kernel.rules, forwarding=self.kernel.forwarding
-            )
-        return changed
+            self._forget_device(event.name, exists=event.exists)
+        if before != self._links.get(event.name):
+            self.revision += 1
+        return bool(before) != up
+
+    def _forget_device(self, name: str, *, exists: bool) -> None:
+        """The kernel drops a dead link's IPv4 routes without telling (fib_sync_down_dev sends no RTM_DELROUTE)."""
+        self._bgp_routes = {p: d for p, d in self._bgp_routes.items() if d != name}
+        links = {n: link for n, link in self.kernel.links.items() if exists or n != name}
+        routes = frozenset(r for r in self.kernel.routes if r.device != name)
+        self.kernel = replace(self.kernel, links=links, routes=routes)
 
     def route_changed(self, event: RouteChanged) -> bool:
         """Take in a route event; whether a BGP route in the main table came or went."""
@@ -60,19 +74,24 @@ class World:
             return False
         before = dict(self._bgp_routes)
         if event.added:
-            self._bgp_routes[event.prefix] = self._names.get(event.ifindex or 0)
+            self._bgp_routes[event.prefix] = self._name_of(event.ifindex) if event.ifindex else None
         else:
             self._bgp_routes.pop(event.prefix, None)
-        return before != self._bgp_routes
+        if before == self._bgp_routes:
+            return False
+        self.revision += 1
+        return True
 
-    def knows_device(self, ifindex: int | None) -> bool:
-        return ifindex in self._names
-
-    def set_routes(self, routes: frozenset[KernelRoute]) -> None:
-        """Routes of ours that were just installed, before the next full look."""
-        self.kernel = KernelState(
-            links=self.kernel.links, routes=routes, rules=self.kernel.rules, forwarding=self.kernel.forwarding
-        )
+    def routes_done(self, steps: Iterable[Step]) -> None:
+        """Own routes that were just changed, before the next look at the kernel."""
+        routes = {r.key(): r for r in self.kernel.routes}
+        for step in steps:
+            if step.route is not None and step.verb == "route_replace":
+                routes[step.route.key()] = step.route
+            elif step.route is not None:
+                routes.pop(step.route.key(), None)
+        self.kernel = replace(self.kernel, routes=frozenset(routes.values()))
+        self.revision += 1
 
     def link_is_up(self, name: str) -> bool:
         return self._links.get(name, False)
@@ -82,12 +101,16 @@ class World:
 
     def device_of(self, probe: Probe) -> str | None:
         """The device a probe is bound to now; None while it does not exist."""
-        device = self.devices.get(probe.tunnel) if probe.tunnel else probe.link
+        device = self._living_devices().get(probe.tunnel) if probe.tunnel else probe.link
         return device if device is not None and device in self._links else None
+
+    def _living_devices(self) -> dict[str, str]:
+        """Devices by tunnel without those that died with their daemon since the drivers were asked."""
+        return {tunnel: device for tunnel, device in self.devices.items() if device in self._links}
 
     def view(self) -> View:
         return View(
-            devices=self.devices,
+            devices=self._living_devices(),
             probes_up={name: _UP.get(state.health) for name, state in self.probes.items()},
             links_down=frozenset(name for name, up in self._links.items() if not up),
             override_onto=self.override_onto,
@@ -117,4 +140,5 @@ class World:
 
     def _span_devices(self, config: DeviceConfig, span: FailoverSpan) -> set[str | None]:
         peers = [p for p in (config.bgp.peers if config.bgp else ()) if p.name in span.peers]
-        return {p.link or self.devices.get(p.tunnel or "") for p in peers} | set(span.links)
+        found = {p.link or self.devices.get(p.tunnel or "") for p in peers} | set(span.links)
+        return found - {None}

@@ -53,6 +53,8 @@ class BirdDriver:
         self._lock = asyncio.Lock()
         self._held: dict[str, bool] = {}
         self._blocked: frozenset[str] = frozenset()
+        self._strays: frozenset[str] = frozenset()
+        """Protocols that somebody else has disabled, at the last look."""
 
     @property
     def restarts(self) -> int:
@@ -87,7 +89,7 @@ class BirdDriver:
                 return await self._start(text)
             await self._begin(config)
             if self._loaded == self._identity(text):
-                return await self._admit_blocked()
+                return [*await self._enable_strays(), *await self._admit_blocked()]
             await self._replace(text)
             reply = await self._control.ask(f'configure "{self._dir / "bird.conf"}"')
             if reply.failed:
@@ -107,6 +109,7 @@ class BirdDriver:
 
     async def _look(self, config: DeviceConfig, peers: tuple[BgpPeer, ...]) -> tuple[list[BgpStatus], list[BfdStatus]]:
         protocols = parse_protocols(await self._control.ask("show protocols all"))
+        self._strays = frozenset(n for n, p in protocols.items() if p.state == "down" and not self._held.get(n))
         bfd = []
         if any(p.bfd for p in peers):
             bfd = parse_bfd_sessions(await self._control.ask("show bfd sessions"))
@@ -237,6 +240,16 @@ class BirdDriver:
         for peer in sorted(blocked):
             await self._control.ask(f"reload in {session_name(peer)}")
         return [f"asked {peer} for its routes again: its quota has room" for peer in sorted(blocked)]
+
+    async def _enable_strays(self) -> list[str]:
+        """What is down without being held was disabled by hand; news only if it still is."""
+        strays, self._strays = self._strays, frozenset()
+        done = []
+        for name in sorted(strays):
+            if not self._held.get(name):
+                reply = await self._control.ask(f"enable {symbol(name)}")
+                done += [line for line in reply.lines if line.endswith(": enabled")]
+        return done
 
     async def _end(self) -> list[str]:
         if not self._daemon.adopt():

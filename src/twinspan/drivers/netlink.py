@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from twinspan.drivers.command import run_command
 from twinspan.engine.reconcile import Step
 from twinspan.model.kernel import (
     BIRD_PROTOCOL,
@@ -35,6 +36,11 @@ from twinspan.wire.rtnetlink import (
 
 _FORWARDING = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/all/forwarding"))
 _RECEIVE_BUFFER = 1 << 20
+_QUESTIONS = (
+    f"route show table all proto {ROUTE_PROTOCOL}",
+    f"route show table {MAIN_TABLE} proto {BIRD_PROTOCOL}",
+    "rule show",
+)
 
 
 class NetlinkFailed(Exception):
@@ -44,16 +50,15 @@ class NetlinkFailed(Exception):
 class NetlinkDriver:
     """Acts on the network namespace of the calling process."""
 
-    async def observe(self) -> KernelState:
-        """Links with their addresses, and the routes and rules that Twinspan owns."""
-        links, routes4, routes6, rules4, rules6 = await asyncio.gather(
-            _ip_json("addr", "show"),
-            _ip_json("-4", "route", "show", "table", "all", "proto", str(ROUTE_PROTOCOL)),
-            _ip_json("-6", "route", "show", "table", "all", "proto", str(ROUTE_PROTOCOL)),
-            _ip_json("-4", "-details", "rule", "show"),
-            _ip_json("-6", "-details", "rule", "show"),
+    async def observe(self) -> tuple[KernelState, frozenset[KernelRoute]]:
+        """Links with their addresses, and Twinspan's own routes and rules; then what BIRD has in the main table.
+
+        One process for each address family asks everything: this is most of what an idle agent costs.
+        """
+        (links, routes4, bgp4, rules4), (routes6, bgp6, rules6) = await asyncio.gather(
+            _ip_batch_json("addr show", *_QUESTIONS), _ip_batch_json(*_QUESTIONS, family="-6")
         )
-        return KernelState(
+        state = KernelState(
             links={link["ifname"]: _link(link) for link in links},
             routes=frozenset([_route(r, 4) for r in routes4] + [_route(r, 6) for r in routes6]),
             rules=frozenset(
@@ -61,15 +66,8 @@ class NetlinkDriver:
             ),
             forwarding=_FORWARDING[0].read_text().strip() == "1",
         )
-
-    async def bgp_routes(self) -> frozenset[KernelRoute]:
-        """Routes BIRD has put into the main table."""
-        routes4, routes6 = await asyncio.gather(
-            _ip_json("-4", "route", "show", "table", "main", "proto", str(BIRD_PROTOCOL)),
-            _ip_json("-6", "route", "show", "table", "main", "proto", str(BIRD_PROTOCOL)),
-        )
-        usable = [_route(r, 4) for r in routes4 if _alive(r)] + [_route(r, 6) for r in routes6 if _alive(r)]
-        return frozenset(usable)
+        usable = [_route(r, 4) for r in bgp4 if _alive(r)] + [_route(r, 6) for r in bgp6 if _alive(r)]
+        return state, frozenset(usable)
 
     async def apply(self, steps: Iterable[Step]) -> None:
         """Carry the steps out in order; every one is tried, and the first refusals are reported together."""
@@ -84,11 +82,6 @@ class NetlinkDriver:
                 batch.append(_line(step))
         if batch:
             await _ip_batch(batch)
-
-    async def flush_bird_routes(self) -> None:
-        """Remove what a dead BIRD left behind, so that traffic falls to the standby."""
-        for family in ("-4", "-6"):
-            await _run("ip", family, "route", "flush", "proto", str(BIRD_PROTOCOL))
 
     async def set_link(self, name: str, *, up: bool) -> None:
         """Set a link administratively up or down."""
@@ -204,25 +197,26 @@ def _rule(rule: dict[str, Any], family: Any) -> KernelRule:
     return KernelRule(priority=int(rule["priority"]), table_id=int(rule["table"]), source=text, family=family)
 
 
-async def _ip_json(*arguments: str) -> list[dict[str, Any]]:
-    output = await _run("ip", "-json", *arguments)
-    return [entry for entry in json.loads(output or "[]") if entry]
+async def _ip_batch_json(*questions: str, family: str = "") -> list[list[dict[str, Any]]]:
+    """One list of entries for each question, in their order. Without a family addresses are of both, the rest IPv4."""
+    options = [family] if family else []
+    text = await _run("ip", *options, "-json", "-batch", "-", text="\n".join(questions) + "\n")
+    decoder, answers = json.JSONDecoder(), []
+    while text := text.lstrip():
+        entries, end = decoder.raw_decode(text)
+        answers.append([entry for entry in entries if entry])
+        text = text[end:]
+    if len(answers) != len(questions):
+        raise NetlinkFailed(f"ip answered {len(answers)} of {len(questions)} questions")
+    return answers
 
 
 async def _ip_batch(lines: list[str], *options: str) -> None:
     await _run("ip", *options, "-force", "-batch", "-", text="\n".join(lines) + "\n")
 
 
-async def _run(*argv: str, text: str | None = None) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        stdin=asyncio.subprocess.PIPE if text is not None else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate(text.encode() if text is not None else None)
-    if process.returncode:
-        raise NetlinkFailed(
-            " ".join(err.decode(errors="replace").split()) or f"{argv[0]} ended with {process.returncode}"
-        )
-    return out.decode()
+async def _run(*argv: str, text: str = "") -> str:
+    finished = await run_command(*argv, text=text)
+    if finished.returncode:
+        raise NetlinkFailed(" ".join(finished.errors.split()) or f"{argv[0]} ended with {finished.returncode}")
+    return finished.output

@@ -46,5 +46,7 @@ def encode_hook(value: Any) -> Any:
 def decode_hook(expected: type, value: Any) -> Any:
     """msgspec `dec_hook`, the inverse of `encode_hook`."""
     if expected is Secret:
+        if not isinstance(value, str):
+            raise ValueError("Expected `str`")  # never the value: it may be half a secret
         return Secret(value)
     raise TypeError(f"cannot decode {expected.__name__}")
