@@ -9,8 +9,11 @@ sequence. Next: `cli.drill_report` shows the result.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,6 +50,8 @@ RETURN_SLACK_S = 15.0
 """BFD's slow start, BGP's reconnect and the probes' recovery, before the hold-down begins."""
 PROOF_S = 10.0
 """How long a standby may take to prove itself before the drill refuses."""
+READY: Path = "circuit"
+"""Where both directions must be before anything is broken: a fault of a span that carries nothing shows nothing."""
 ALARM_LIMIT_S = 10.0
 """A dead standby must be known within this time."""
 CLOCK_ROUNDS = 5
@@ -80,7 +85,12 @@ class Drill:
         self._started = time.time_ns()
 
     def run(self) -> DrillReport:
-        """The whole sequence. Refuses without a proven standby; raises `Rejected` if the lab is broken otherwise."""
+        """The whole sequence. Refuses without a proven standby; raises `Rejected` if the lab is broken otherwise, if
+        its traffic does not come to the circuit, or if another drill is on."""
+        with _alone(self._lab):
+            return self._run()
+
+    def _run(self) -> DrillReport:
         self._say("proving the standby")
         proven, proof = prove_standby(self._lab)
         if not proven and not self._options.force:
@@ -92,17 +102,15 @@ class Drill:
         return self._measured(proven, proof)
 
     def _measured(self, proven: bool, proof: tuple[str, ...]) -> DrillReport:
-        lab, deployment = self._lab, self._lab.deployment
+        lab = self._lab
         watcher = PathWatcher(lab)
-        load = Load.start(
-            lab.netns(deployment.site_endpoint.node),
-            deployment.site_endpoint.address,
-            lab.netns(deployment.cloud_endpoint.node),
-            deployment.cloud_endpoint.address,
-            rate_hz=self._options.rate_hz,
-            duration_limit_s=self._limit_s(),
-        )
         watcher.start()
+        try:
+            self._await_start(watcher)
+            load = self._load()
+        except BaseException:
+            watcher.stop()
+            raise
         injection: Injection | None = None
         try:
             injection = Injection(lab, self._fault, self._fault_options())
@@ -134,6 +142,32 @@ class Drill:
             clock_offsets=clock_offsets(lab),
         )
         return compose(facts, logs)
+
+    def _load(self) -> Load:
+        lab, deployment = self._lab, self._lab.deployment
+        return Load.start(
+            lab.netns(deployment.site_endpoint.node),
+            deployment.site_endpoint.address,
+            lab.netns(deployment.cloud_endpoint.node),
+            deployment.cloud_endpoint.address,
+            rate_hz=self._options.rate_hz,
+            duration_limit_s=self._limit_s(),
+        )
+
+    def _await_start(self, watcher: PathWatcher) -> None:
+        """Until both directions are on the circuit: after an earlier fault the hold-down may still be running."""
+
+        def ready() -> bool:
+            return all(watcher.current().get(d) == READY for d in DIRECTIONS)
+
+        if self._options.force or ready():
+            return
+        self._say("waiting for the traffic to be on the circuit")
+        if not wait_until(ready, self._return_limit_s()):
+            raise Rejected(
+                f"the traffic of lab {self._lab.name} is not on the circuit, so that breaking something shows nothing",
+                remedy="look at `twinspan lab status`; --force drills all the same",
+            )
 
     def _facts(self, proven: bool, proof: tuple[str, ...]) -> DrillFacts:
         begun = datetime.fromtimestamp(self._started / 1e9, tz=UTC)
@@ -206,6 +240,23 @@ class Drill:
 
 def _as_drill(events: tuple[Event, ...]) -> tuple[DrillEvent, ...]:
     return tuple(DrillEvent(at_ns=e.at_ns, node=e.node, source=e.source, what=e.what, detail=e.detail) for e in events)
+
+
+@contextlib.contextmanager
+def _alone(lab: Lab) -> Iterator[None]:
+    """Holds the lab for one drill. A killed drill lets go by itself, because the kernel closes its files."""
+    handle = os.open(lab.paths.root / "drill.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Rejected(
+                f"lab {lab.name} is being drilled already: two drills would measure each other",
+                remedy="wait for the other drill to end, or take another lab with --name",
+            ) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def prove_standby(lab: Lab) -> tuple[bool, tuple[str, ...]]:
