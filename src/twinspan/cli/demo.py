@@ -14,6 +14,7 @@ import click
 from twinspan.cli import lab_screen
 from twinspan.cli.drill import run_drills
 from twinspan.cli.drill_report import render_html
+from twinspan.cli.output import require_writable, write_page
 from twinspan.cli.picture import picture
 from twinspan.cli.site import load_deployment
 from twinspan.engine.drill_verdict import headline_results
@@ -47,6 +48,7 @@ def demo(site: Path, html: Path, keep: bool) -> int:
       KEEP=1 twinspan demo      (then: twinspan lab status, twinspan lab shell gateway)
     """
     require_root()
+    require_writable(html)
     if LAB in lab_names():
         click.echo("Removing the lab of an earlier demo.")
         take_down(LAB)
@@ -60,11 +62,11 @@ def demo(site: Path, html: Path, keep: bool) -> int:
     try:
         click.echo(f"Everything is established and proven after {time.monotonic() - begun:.1f} s.\n")
         show_state(lab)
-        reports = run_drills(lab, FAULTS, DrillOptions())
+        reports = list(run_drills(lab, FAULTS, DrillOptions()))
     finally:
         if not keep:
             take_down(LAB)
-    html.write_text(render_html(reports), encoding="utf-8")
+    write_page(html, render_html(reports))
     click.echo(table(reports))
     click.echo(f"\nReport with timelines: {html}")
     click.echo("The lab stays (KEEP): twinspan lab status" if keep else "The lab is gone; nothing is left behind.")

@@ -7,6 +7,7 @@ the verdict. Next: `lab.drill` runs the sequence.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import click
 import msgspec
 
 from twinspan.cli.drill_report import render_html, render_json, render_text
+from twinspan.cli.output import require_writable, write_page
 from twinspan.cli.site import load_deployment
 from twinspan.lab import up as lab_up
 from twinspan.lab.down import take_down
@@ -24,6 +26,7 @@ from twinspan.lab.lab import Lab, open_lab
 from twinspan.lab.requirements import require_root
 from twinspan.lab.state import FaultOptions
 from twinspan.model.drill import DrillReport
+from twinspan.model.errors import Rejected
 
 
 @click.command()
@@ -64,22 +67,32 @@ def drill(  # noqa: PLR0913  one argument per option of the command
     require_root()
     for fault in faults:
         find_fault(fault)
+    if not math.isfinite(hold_s):  # "nan" is in every range
+        raise Rejected(f"--hold {hold_s:g} is not a time", remedy="give seconds, 0 to 600")
+    require_writable(html)
     options = DrillOptions(
         fault=FaultOptions(direction="to-site" if direction == "to-site" else "to-cloud"), force=force, hold_s=hold_s
     )
-    with _lab(site, name) as chosen:
-        reports = run_drills(chosen, faults, options, quiet=as_json)
-    if as_json:
-        click.echo(render_json(reports))
-    if html is not None:
-        html.write_text(render_html(reports), encoding="utf-8")
-        click.echo(f"Report: {html}", err=True)
+    reports: list[DrillReport] = []
+    try:
+        with _lab(site, name) as chosen:
+            reports.extend(run_drills(chosen, faults, options, quiet=as_json))
+    finally:  # a later drill that cannot be run does not take the earlier ones' figures along
+        if as_json and reports:
+            click.echo(render_json(reports))
+        if html is not None and reports:
+            write_page(html, render_html(reports))
+            click.echo(f"Report: {html}", err=True)
     return 0 if all(r.verdict == "passed" for r in reports) else 1
 
 
-def run_drills(lab: Lab, faults: tuple[str, ...], options: DrillOptions, *, quiet: bool = False) -> list[DrillReport]:
-    """One drill after the other, each printed as it ends."""
-    reports = []
+def run_drills(
+    lab: Lab, faults: tuple[str, ...], options: DrillOptions, *, quiet: bool = False
+) -> Iterator[DrillReport]:
+    """One drill after the other, each printed as it ends. Raises Rejected before the first if the lab has not what one
+    of them breaks."""
+    for fault in faults:
+        find_fault(fault).effects(lab, options.fault)
     for fault in faults:
         with JitterMeter() as meter:
             drill_run = Drill(lab, fault, options, lambda text: click.echo(f"  ... {text}", err=True))
@@ -87,10 +100,9 @@ def run_drills(lab: Lab, faults: tuple[str, ...], options: DrillOptions, *, quie
                 click.echo(f"\nDrill {fault}: {FAULTS[fault].does}")
             report = drill_run.run()
         report = msgspec.structs.replace(report, jitter=meter.result())
-        reports.append(report)
         if not quiet:
             click.echo(render_text(report))
-    return reports
+        yield report
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ called, so that help stays fast; a new command is one line in `COMMANDS`. Next: 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import traceback
@@ -14,7 +15,7 @@ from typing import Any
 
 import click
 
-from twinspan.model.errors import TwinspanError
+from twinspan.model.errors import TwinspanError, Unavailable
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, what the overview says)
@@ -90,8 +91,8 @@ def run(arguments: list[str]) -> int:
     except TwinspanError as error:
         show(error)
         return EXIT_CANNOT
-    except BrokenPipeError:
-        return _broken_pipe()
+    except OSError as error:
+        return _system_error(error, debug="--debug" in arguments)
     except Exception as error:  # noqa: BLE001  the one place where a mistake of ours meets a person
         return _our_mistake(error, debug="--debug" in arguments)
 
@@ -101,6 +102,16 @@ def show(error: TwinspanError) -> None:
     click.echo(f"Error: {error.message}", err=True)
     if error.remedy:
         click.echo(f"  Way out: {error.remedy}", err=True)
+
+
+def _system_error(error: OSError, *, debug: bool) -> int:
+    if isinstance(error, BrokenPipeError):
+        return _broken_pipe()
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return _our_mistake(error, debug=debug)
+    where = f" for {error.filename}" if error.filename else ""
+    show(Unavailable(f"no space is left{where}", remedy="free some space where the output or the lab's files go"))
+    return EXIT_CANNOT
 
 
 def _broken_pipe() -> int:

@@ -11,14 +11,16 @@ from pathlib import Path
 import click
 import msgspec
 
+from twinspan.cli.main import show
 from twinspan.cli.picture import picture
 from twinspan.cli.site import plan_deployment
 from twinspan.cli.site_file import CheckResult, findings_text, read
 from twinspan.engine.plan import SitePlan, plan_site
 from twinspan.lab.lab import open_lab
+from twinspan.lab.state import lab_names
 from twinspan.lab.up import name_for
 from twinspan.model.deployment import Deployment
-from twinspan.model.errors import TwinspanError
+from twinspan.model.errors import Rejected, TwinspanError
 from twinspan.model.finding import path_text
 
 MARKS = {"create": "+", "change": "~", "remove": "-", "none": " "}
@@ -47,7 +49,11 @@ def plan(sites: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
 
 
 def _one(path: Path, *, as_json: bool, quiet: bool) -> int:
-    result = read(path)
+    try:
+        result = read(path)
+    except Rejected as unreadable:  # the other files are checked all the same
+        show(unreadable)
+        return 2
     warned = any(f.severity == "warning" for f in result.findings)
     if result.site is None:
         _refuse(result, as_json=as_json)
@@ -71,11 +77,15 @@ def _refuse(result: CheckResult, *, as_json: bool) -> None:
 
 
 def _running(site: str) -> Deployment | None:
-    """The deployment of a lab of this site, if one is up and we may look."""
-    try:
-        return open_lab(name_for(site)).deployment
-    except (TwinspanError, OSError):
-        return None
+    """The deployment of a lab of this site, if one is up and we may look; of several, the one named after the site."""
+    for name in sorted(lab_names(), key=lambda one: (one != name_for(site), one)):
+        try:
+            found = open_lab(name)
+        except (TwinspanError, OSError):
+            continue
+        if found.state.site == site:
+            return found.deployment
+    return None
 
 
 def _json(result: CheckResult, shown: SitePlan | None) -> bytes:
