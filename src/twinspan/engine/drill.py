@@ -9,7 +9,7 @@ each look short. Next: `engine.drill_verdict`, which says whether the result is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import msgspec
 
@@ -34,6 +34,8 @@ from twinspan.model.drill import (
 PHASES: tuple[Phase, Phase, Phase] = ("before", "failover", "failback")
 DETECTING: frozenset[str] = frozenset({"link", "bfd", "bgp", "ike", "probe", "health_check", "daemon"})
 """Sources that notice a fault; route, failover, dns and the rest are what follows from noticing."""
+GOOD_NEWS = (" answers", " up", " established", " healthy")
+"""How an event ends that tells of something working: nobody notices a fault by it."""
 NS_PER_MS = 1_000_000
 EDGE_NS = 5 * NS_PER_MS
 """A gap starts with the last packet delivered before it, a spacing before the first one lost."""
@@ -96,6 +98,7 @@ def measure_stream(log: StreamLog, phases: Phases) -> dict[Phase, DirectionResul
     of_packet = [phases.at(sent_ns) for sent_ns in log.sent_ns]
     gaps = find_gaps(log.sent_ns, first_arrival)
     silences = find_silences(log.sent_ns, first_arrival)
+    large = find_large_gaps(log, first_arrival)
     sent = _count(of_packet)
     received = _count(of_packet[number] for number in first_arrival)
     arrived = _count(of_packet[number] for number, _ in log.received if 0 <= number < len(of_packet))
@@ -104,6 +107,8 @@ def measure_stream(log: StreamLog, phases: Phases) -> dict[Phase, DirectionResul
     for phase in PHASES:
         own_gaps = tuple(gap for gap in gaps if phases.holding(gap.start_ns, _gap_end_ns(gap)) == phase)
         own_silences = (end - start for start, end in silences if phases.holding(start, end) == phase)
+        all_ms = sum(gap.duration_ms for gap in own_gaps)
+        large_ms = sum(gap.duration_ms for gap in large if phases.holding(gap.start_ns, _gap_end_ns(gap)) == phase)
         results[phase] = DirectionResult(
             direction=log.direction,
             protocol=log.protocol,
@@ -112,7 +117,7 @@ def measure_stream(log: StreamLog, phases: Phases) -> dict[Phase, DirectionResul
             lost=sent[phase] - received[phase],
             duplicated=arrived[phase] - received[phase],
             reordered=reordered[phase],
-            outage_ms=round(sum(gap.duration_ms for gap in own_gaps), 3),
+            outage_ms=round(max(all_ms, large_ms), 3),
             longest_gap_ms=_ms(max(own_silences, default=0)),
             gaps=own_gaps,
         )
@@ -155,6 +160,22 @@ def find_gaps(sent_ns: Sequence[int], first_arrival: dict[int, int]) -> list[Gap
     return gaps
 
 
+def find_large_gaps(log: StreamLog, first_arrival: dict[int, int]) -> list[Gap]:
+    """Every run of two or more large packets in a row that were lost, from the send time of the first to that of the
+    packet after the last. Small ones between them may have arrived: to a user with large packets that is no delivery.
+    In a gap that spares nobody it is never longer than the gap itself."""
+    if not log.large_every:
+        return []
+    numbers = range(0, len(log.sent_ns), log.large_every)
+    gaps: list[Gap] = []
+    for lost, run in groupby(numbers, lambda number: number not in first_arrival):
+        packets = list(run)
+        if lost and len(packets) > 1:
+            start_ns, end_ns = log.sent_ns[packets[0]], log.sent_ns[min(packets[-1] + 1, len(log.sent_ns) - 1)]
+            gaps.append(Gap(start_ns=start_ns, duration_ms=_ms(end_ns - start_ns), lost=len(packets)))
+    return gaps
+
+
 def find_silences(sent_ns: Sequence[int], first_arrival: dict[int, int]) -> list[tuple[int, int]]:
     """(start, end) of each time between two arrivals. If the first or the last packet sent was lost, the silence
     before the first arrival (from the first send) or after the last one (to the last send) counts too."""
@@ -174,6 +195,8 @@ def detect(events: Iterable[DrillEvent], injected_ns: int, healed_ns: int) -> tu
     found: dict[EventSource, Detection] = {}
     for event in sorted(events, key=lambda e: e.at_ns):
         if event.source == "drill" or event.source in found or not injected_ns <= event.at_ns < healed_ns:
+            continue
+        if event.source in DETECTING and event.what.endswith(GOOD_NEWS):
             continue
         after_ms = _ms(event.at_ns - injected_ns)
         found[event.source] = Detection(source=event.source, node=event.node, what=event.what, after_ms=after_ms)

@@ -121,7 +121,7 @@ class Drill:
             injected = injection.fire()
             self._await(watcher, self._expected.during, self._switch_limit_s())
             self._await_alarm(injected.before_ns)
-            self._pause(max(self._options.settle_s, self._options.hold_s))
+            self._pause(self._hold_s())
             self._say("healing")
             healed = injection.heal()
             self._say(f"waiting for the way back (hold-down {self._timers.hold_down_s:g} s)")
@@ -189,8 +189,13 @@ class Drill:
 
     def _fault_options(self) -> FaultOptions:
         """The order's expiry outlasts the drill's own waiting, and is not much longer."""
-        lasts_s = self._switch_limit_s() + ALARM_LIMIT_S + max(self._options.settle_s, self._options.hold_s) + 30.0
+        lasts_s = self._switch_limit_s() + ALARM_LIMIT_S + self._hold_s() + 30.0
         return msgspec.structs.replace(self._options.fault, expires_s=lasts_s)
+
+    def _hold_s(self) -> float:
+        """How long the fault stays after the switch. Flaps are seen to their end: none of them may bring a return."""
+        flaps_s = self._options.fault.times * self._options.fault.period_s if self._fault == "flap" else 0.0
+        return max(self._options.settle_s, self._options.hold_s, flaps_s)
 
     def _switch_limit_s(self) -> float:
         if self._expected.during != "vpn":
@@ -209,7 +214,7 @@ class Drill:
             LEAD_S
             + self._switch_limit_s()
             + ALARM_LIMIT_S
-            + self._options.hold_s
+            + self._hold_s()
             + self._return_limit_s()
             + 2 * SETTLE_S
             + 30.0

@@ -12,7 +12,7 @@ import sys
 
 import msgspec
 
-from twinspan.lab.load_end import EndLog, EndOptions, Records
+from twinspan.lab.load_end import LARGE_EVERY, EndLog, EndOptions, Records
 from twinspan.model.drill import Direction, Protocol, StreamLog
 from twinspan.model.errors import Unavailable
 
@@ -90,6 +90,7 @@ class Load:
                 late_max_us=sent.late_max_us,
                 reconnects=sender.tcp_reconnects if protocol == "tcp" else 0,
                 retransmits=sender.tcp_retransmits if protocol == "tcp" else 0,
+                large_every=LARGE_EVERY if protocol == "udp" else 0,
             )
 
         return (

@@ -48,6 +48,8 @@ class StreamLog(msgspec.Struct, frozen=True, kw_only=True):
     """TCP: connections made after the first one."""
     retransmits: int = 0
     """TCP: segments sent again (tcpi_total_retrans), all connections together."""
+    large_every: int = 0
+    """Every so many packets, from packet 0 on, one is large; 0: all have one size."""
 
 
 class DrillEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +158,8 @@ class DirectionResult(msgspec.Struct, frozen=True, kw_only=True):
     reordered: int
     """Packets that arrived after one sent later (RFC 4737 3.3)."""
     outage_ms: float
-    """Time without delivery: the sum of all gaps. With one gap, simply its duration."""
+    """Time without delivery: the sum of all gaps. With one gap, simply its duration. Where only the large packets die,
+    the time in which no large one was delivered."""
     longest_gap_ms: float
     """Longest time between two consecutive arrivals; for TCP the longest stall, which nobody sees as a loss."""
     gaps: tuple[Gap, ...] = ()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from twinspan.engine.drill import (
     Phases,
     compose,
+    detect,
     find_gaps,
     find_silences,
     first_arrivals,
@@ -322,3 +323,31 @@ def test_equal_input_gives_equal_output(logs: list[StreamLog]) -> None:
 def test_a_drill_passes_only_without_a_reason(log: StreamLog) -> None:
     report = compose(facts(), (log,))
     assert (report.verdict == "passed") == (report.reasons == ())
+
+
+def test_where_only_large_packets_die_the_outage_is_the_time_without_a_large_one() -> None:
+    mixed = stream(lambda ms: 100 <= ms < 1100 and ms % 100 == 0, large_every=10)
+    result = measure_stream(mixed, PHASES)["failover"]
+    assert result.lost == 10
+    assert result.outage_ms == pytest.approx(910, abs=1)  # from the first large one lost to the packet after the last
+
+
+def test_large_packets_do_not_lengthen_an_outage_that_spares_nobody() -> None:
+    def lost(ms: float) -> bool:
+        return 130 <= ms < 470
+
+    assert measure_stream(stream(lost, large_every=10), PHASES) == measure_stream(stream(lost), PHASES)
+
+
+def test_one_lost_large_packet_is_one_lost_packet() -> None:
+    result = measure_stream(stream(lambda ms: ms == 500, large_every=10), PHASES)["failover"]
+    assert result.outage_ms == pytest.approx(20)
+
+
+def test_nobody_notices_a_fault_by_something_that_works() -> None:
+    events = (
+        DrillEvent(at_ns=START + 5 * MS, node="gateway", source="probe", what="circuit: far end answers"),
+        DrillEvent(at_ns=START + 9 * MS, node="gateway", source="probe", what="circuit: far end lost"),
+    )
+    assert [found.after_ms for found in detect(events, START, START + 100 * MS)] == [9.0]
+    assert detect(events[:1], START, START + 100 * MS) == ()

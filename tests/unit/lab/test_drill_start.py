@@ -8,6 +8,7 @@ import pytest
 from twinspan.cli.site import load_site, plan_deployment
 from twinspan.lab import drill as drill_module
 from twinspan.lab.drill import Drill, DrillOptions
+from twinspan.lab.state import FaultOptions
 from twinspan.model.drill import DIRECTIONS
 from twinspan.model.errors import Rejected
 
@@ -80,3 +81,11 @@ def test_two_drills_of_one_lab_exclude_each_other(lab: SimpleNamespace, monkeypa
         run(lab, Watcher("circuit"), monkeypatch)
     with pytest.raises(LoadBegan):
         run(lab, Watcher("circuit"), monkeypatch)
+
+
+def test_flaps_are_seen_to_their_end_and_the_order_outlasts_them(lab: SimpleNamespace) -> None:
+    flaps = FaultOptions(times=6, period_s=3.0)
+    run = Drill(lab, "flap", DrillOptions(fault=flaps))
+    assert run._hold_s() == 18.0
+    assert run._fault_options().expires_s > 18.0
+    assert Drill(lab, "silent", DrillOptions(fault=flaps))._hold_s() < 2.0
