@@ -36,11 +36,6 @@ from twinspan.wire.rtnetlink import (
 
 _FORWARDING = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/all/forwarding"))
 _RECEIVE_BUFFER = 1 << 20
-_QUESTIONS = (
-    f"route show table all proto {ROUTE_PROTOCOL}",
-    f"route show table {MAIN_TABLE} proto {BIRD_PROTOCOL}",
-    "rule show",
-)
 
 
 class NetlinkFailed(Exception):
@@ -56,7 +51,7 @@ class NetlinkDriver:
         One process for each address family asks everything: this is most of what an idle agent costs.
         """
         (links, routes4, bgp4, rules4), (routes6, bgp6, rules6) = await asyncio.gather(
-            _ip_batch_json("addr show", *_QUESTIONS), _ip_batch_json(*_QUESTIONS, family="-6")
+            _ip_batch_json("addr show", *_questions("0.0.0.0/0")), _ip_batch_json(*_questions("::/0"), family="-6")
         )
         state = KernelState(
             links={link["ifname"]: _link(link) for link in links},
@@ -197,8 +192,17 @@ def _rule(rule: dict[str, Any], family: Any) -> KernelRule:
     return KernelRule(priority=int(rule["priority"]), table_id=int(rule["table"]), source=text, family=family)
 
 
+def _questions(everything: str) -> tuple[str, ...]:
+    """`everything` keeps the family: of all tables iproute2 shows both (`dump_family` in ip/iproute.c)."""
+    return (
+        f"route show table all root {everything} proto {ROUTE_PROTOCOL}",
+        f"route show table {MAIN_TABLE} proto {BIRD_PROTOCOL}",
+        "rule show",
+    )
+
+
 async def _ip_batch_json(*questions: str, family: str = "") -> list[list[dict[str, Any]]]:
-    """One list of entries for each question, in their order. Without a family addresses are of both, the rest IPv4."""
+    """One list of entries for each question, in their order. Without a family addresses are of both."""
     options = [family] if family else []
     text = await _run("ip", *options, "-json", "-batch", "-", text="\n".join(questions) + "\n")
     decoder, answers = json.JSONDecoder(), []
