@@ -147,7 +147,7 @@ def circuit_broken(lab: Lab, fault: str) -> Iterator[None]:
         yield
 
 
-def test_01_a_pc_gets_the_clouds_resolvers_by_dhcp_and_they_answer_over_either_span() -> None:
+def test_01_users_survive_a_silent_circuit_and_the_resolvers_that_dhcp_gave_answer_over_either_span() -> None:
     with example("01-two-spans/site.yaml") as (lab, circuit_dead):
         assert resolvers(lab) == ["100.100.2.136", "100.100.2.138"]
         assert resolved(lab) == 1

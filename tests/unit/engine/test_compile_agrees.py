@@ -50,6 +50,8 @@ def sites(draw: st.DrawFn) -> Site:
         text["gateway"]["trunk_ports"] = ["circuit"]
     if draw(st.booleans()):
         vbr["enable_ipv6"] = True
+        for peer in text.get("bgp_peers", {}).values():
+            peer["bgp_group"] = "vbr"
         text["data_center"]["ipv6_prefixes"] = ["fd00:1::/64"]
         text["vpcs"]["office"]["ipv6_cidr_block"] = "fd00:2::/56"
     if draw(st.booleans()):

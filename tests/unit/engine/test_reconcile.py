@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from twinspan.engine.reconcile import STANDBY_METRIC, View, wanted
 from twinspan.model.device_config import (
     DeviceConfig,
@@ -92,3 +94,21 @@ def test_an_override_stands_in_its_own_table_and_uses_a_living_tunnel():
 def test_without_a_living_path_there_is_no_override():
     view = View(devices=DEVICES, probes_up={"one": False, "two": False}, override_onto="vpn")
     assert [r for r in wanted(CONFIG, view, LINKS).routes if r.table_id == 8401] == []
+
+
+def test_what_has_no_standby_is_refused_while_an_override_is_in_force_and_only_then():
+    assert CONFIG.failover is not None
+    config = replace(CONFIG, failover=replace(CONFIG.failover, refused=("fd00:2::/56",)))
+    living = View(devices=DEVICES, probes_up={"two": True}, override_onto="vpn")
+    refused = [r for r in wanted(config, living, LINKS).routes if r.prefix == "fd00:2::/56"]
+    assert [(r.table_id, r.device) for r in refused] == [(8401, None)]
+    dead = View(devices=DEVICES, probes_up={"one": False, "two": False}, override_onto="vpn")
+    idle = View(devices=DEVICES)
+    for view in (dead, idle):
+        assert not [r for r in wanted(config, view, LINKS).routes if r.prefix == "fd00:2::/56"]
+
+
+def test_a_route_without_any_next_hop_refuses():
+    config = replace(CONFIG, routes=(StaticRoute(prefix="10.61.0.0/16", next_hops=()),))
+    routes = [r for r in wanted(config, View(devices={}), LINKS).routes if r.prefix == "10.61.0.0/16"]
+    assert [r.device for r in routes] == [None]
