@@ -14,6 +14,7 @@ import click
 from twinspan.cli import lab_screen
 from twinspan.cli.drill import run_drills
 from twinspan.cli.drill_report import render_html
+from twinspan.cli.interrupt import endings_interrupt
 from twinspan.cli.output import require_writable, write_page
 from twinspan.cli.picture import picture
 from twinspan.cli.site import load_deployment
@@ -24,6 +25,7 @@ from twinspan.lab.drill import DrillOptions
 from twinspan.lab.lab import Lab
 from twinspan.lab.requirements import require_root
 from twinspan.lab.state import lab_names
+from twinspan.model.deployment import Deployment
 from twinspan.model.device_report import DeviceReport
 from twinspan.model.drill import DrillReport
 
@@ -56,21 +58,27 @@ def demo(site: Path, html: Path, keep: bool) -> int:
     click.echo(f"Site {deployment.site}, limits profile {deployment.profile}:\n")
     click.echo("\n".join(picture(deployment, "circuit")))
     click.echo("\nBringing it up on BIRD, strongSwan and the kernel's routes:")
+    with endings_interrupt():
+        reports = _drilled(deployment, site, keep=keep)
+    write_page(html, render_html(reports))
+    click.echo(table(reports))
+    click.echo(f"\nReport with timelines: {html}")
+    click.echo("The lab stays (KEEP): twinspan lab status" if keep else "The lab is gone; nothing is left behind.")
+    return 0 if all(r.verdict == "passed" for r in reports) else 1
+
+
+def _drilled(deployment: Deployment, site: Path, *, keep: bool) -> list[DrillReport]:
+    """The lab up, shown and drilled; and down again, whatever happens."""
     begun = time.monotonic()
     with lab_screen.rising() as screen:
         lab = lab_up.bring_up(deployment, LAB, lab_up.UpOptions(site_file=str(site.resolve())), screen.show)
     try:
         click.echo(f"Everything is established and proven after {time.monotonic() - begun:.1f} s.\n")
         show_state(lab)
-        reports = list(run_drills(lab, FAULTS, DrillOptions()))
+        return list(run_drills(lab, FAULTS, DrillOptions()))
     finally:
         if not keep:
             take_down(LAB)
-    write_page(html, render_html(reports))
-    click.echo(table(reports))
-    click.echo(f"\nReport with timelines: {html}")
-    click.echo("The lab stays (KEEP): twinspan lab status" if keep else "The lab is gone; nothing is left behind.")
-    return 0 if all(r.verdict == "passed" for r in reports) else 1
 
 
 def show_state(lab: Lab) -> None:

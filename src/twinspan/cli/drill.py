@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from twinspan.cli.drill_report import render_html, render_json, render_text
+from twinspan.cli.interrupt import endings_interrupt
 from twinspan.cli.output import require_writable, write_page
 from twinspan.cli.site import load_deployment
 from twinspan.lab import up as lab_up
@@ -75,7 +76,7 @@ def drill(  # noqa: PLR0913  one argument per option of the command
     )
     reports: list[DrillReport] = []
     try:
-        with _lab(site, name) as chosen:
+        with endings_interrupt(), _lab(site, name) as chosen:
             reports.extend(run_drills(chosen, faults, options, quiet=as_json))
     finally:  # a later drill that cannot be run does not take the earlier ones' figures along
         if as_json and reports:

@@ -5,16 +5,14 @@ In: arguments. Out: text or JSON, and an exit code. The work is done in the `lab
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import msgspec
 
 from twinspan.cli import lab_screen
+from twinspan.cli.interrupt import endings_interrupt
 from twinspan.cli.lab_break import LAB_OPTION, break_, mend
 from twinspan.cli.site import load_deployment
 from twinspan.lab import down as lab_down
@@ -41,20 +39,6 @@ def lab() -> None:
     """
 
 
-@contextlib.contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM ends an `up` as Ctrl-C does, so that what was begun is taken down too."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
-
-
 @lab.command()
 @click.argument("site", type=click.Path(path_type=Path))
 @click.option("--name", "-n", metavar="NAME", help="Name of the lab. Default: the site's name.")
@@ -75,8 +59,9 @@ def up(site: Path, name: str | None, deadline: float, keep: bool) -> int:
     require_root()
     deployment = load_deployment(site)
     options = lab_up.UpOptions(site_file=str(site.resolve()), deadline_s=deadline, keep=keep)
-    with _sigterm_interrupts(), lab_screen.rising() as screen:
-        made = lab_up.bring_up(deployment, name or lab_up.name_for(deployment.site), options, screen.show)
+    chosen = lab_up.name_for(deployment.site) if name is None else name
+    with endings_interrupt(), lab_screen.rising() as screen:
+        made = lab_up.bring_up(deployment, chosen, options, screen.show)
     click.echo(f"Lab {made.name} is up: {len(made.state.nodes)} nodes, {screen.elapsed_s:.1f} s.")
     return 0
 

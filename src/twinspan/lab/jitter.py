@@ -6,6 +6,8 @@ something else is measured. Next: reports print it beside their numbers.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import select
 import statistics
 import subprocess
@@ -31,7 +33,10 @@ class JitterMeter:
 
     def __enter__(self) -> JitterMeter:
         argv = [sys.executable, "-m", "twinspan.lab.jitter"]
-        self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # A session of its own: the terminal's Ctrl-C is for the drill, which then ends this input.
+        self._child = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         return self
 
     def __exit__(
@@ -64,4 +69,5 @@ def measure_until_input_ends() -> Jitter:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(measure_until_input_ends()))
+    with contextlib.suppress(BrokenPipeError):  # whoever wanted to know was killed
+        os.write(sys.stdout.fileno(), msgspec.json.encode(measure_until_input_ends()))

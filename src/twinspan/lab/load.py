@@ -106,4 +106,5 @@ def _spawn(netns: str, own: str, peer: str, rate_hz: int, limit_s: float) -> sub
         [sys.executable, "-m", "twinspan.lab.load_end", msgspec.json.encode(options).decode()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        start_new_session=True,  # a signal to the drill's whole group is for the drill, which then ends its ends
     )

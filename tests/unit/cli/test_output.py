@@ -12,6 +12,7 @@ import pytest
 from twinspan.cli import drill as drill_module
 from twinspan.cli import main
 from twinspan.cli.output import require_writable, write_page
+from twinspan.lab import requirements
 from twinspan.model.errors import Rejected
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "01-two-spans" / "site.yaml"
@@ -105,3 +106,10 @@ def test_one_file_that_cannot_be_read_does_not_hide_the_others(capsys: pytest.Ca
     shown = capsys.readouterr()
     assert "cannot read nowhere.yaml" in shown.err
     assert "two-spans: 9 nodes" in shown.out
+
+
+@pytest.mark.usefixtures("root")
+def test_an_empty_name_is_refused_and_not_replaced(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(requirements, "require", lambda *_: None)
+    assert main.run(["lab", "up", str(EXAMPLE), "--name", ""]) == 2
+    assert "lab name '' is not usable" in capsys.readouterr().err
