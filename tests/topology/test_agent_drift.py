@@ -94,24 +94,27 @@ def kill(lab: Lab, node: str, name: str) -> None:
         os.kill(found.pid, 9)
 
 
-GATEWAY_DRIFT = {
-    "a standby route removed": "ip route del 172.16.0.0/12 proto 84",
-    "a standby route sent elsewhere": "ip route replace 172.16.0.0/12 dev lo proto 84 metric 4278190080",
-    "a rule removed": "ip rule del priority 841",
-    "a pinned table emptied": "ip route flush table 8412 proto 84",
-    "an address removed": "ip addr del 192.168.1.1/24 dev lan",
-    "a link shut by hand": "ip link set lan down",
-    "an mtu changed": "ip link set lan mtu 1300",
-    "a route of ours that nobody wanted": "ip route add 203.0.113.0/24 dev lan proto 84",
-}
+TOLD = (
+    "ip route del 172.16.0.0/12 proto 84",
+    "ip route flush table 8412 proto 84",
+    "ip link set lan down",
+)
+UNTOLD = (
+    "ip route replace 172.16.0.0/12 dev lo proto 84 metric 4278190080",
+    "ip rule del priority 841",
+    "ip addr del 192.168.1.1/24 dev lan",
+    "ip link set lan mtu 1300",
+    "ip route add 203.0.113.0/24 dev lan proto 84",
+)
 
 
-@pytest.mark.parametrize("command", GATEWAY_DRIFT.values(), ids=GATEWAY_DRIFT.keys())
-def test_what_somebody_changed_in_the_kernel_is_put_back_and_reported(lab, command):
-    command = command.replace(" lan", f" {lan_link(lab)}")
+@pytest.mark.parametrize("commands", [TOLD, UNTOLD], ids=["with events", "without"])
+def test_what_somebody_changed_in_the_kernel_is_put_back_and_reported(lab, commands):
     assert wait_until(lambda: whole(lab), 30)
     before, repairs, start = shape(lab, "gateway"), report(lab).repairs, time.time_ns()
-    inside(lab, "gateway", command)
+    for command in commands:
+        inside(lab, "gateway", command.replace(" lan", f" {lan_link(lab)}"))
+    assert shape(lab, "gateway") != before
     assert wait_until(lambda: shape(lab, "gateway") == before and report(lab).repairs > repairs, REPAIR_S), shape(
         lab, "gateway"
     )
