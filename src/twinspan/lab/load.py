@@ -47,10 +47,13 @@ class Load:
         )
         for end in ends:
             assert end.stdout is not None
-            if end.stdout.readline().strip() != b"ready":
-                for other in ends:
-                    other.kill()
-                raise Unavailable("an end of the measuring load did not start", remedy="look at its message above")
+            said = end.stdout.readline().decode(errors="replace").strip()
+            if said != "ready":
+                _kill(ends)
+                raise Unavailable(
+                    f"an end of the measuring load did not start: {said or 'it ended without a word'}",
+                    remedy="check that the lab's nodes are up (twinspan lab status), then run the drill again",
+                )
         for end in ends:
             assert end.stdin is not None
             end.stdin.write(b"go\n")
@@ -98,6 +101,12 @@ class Load:
             log("tcp", sender.tcp, receiver.tcp_received, 10.0),
             log("icmp", sender.icmp, sender.icmp_received, 10.0),
         )
+
+
+def _kill(ends: tuple[subprocess.Popen[bytes], ...]) -> None:
+    for end in ends:
+        end.kill()
+        end.communicate()
 
 
 def _spawn(netns: str, own: str, peer: str, rate_hz: int, limit_s: float) -> subprocess.Popen[bytes]:

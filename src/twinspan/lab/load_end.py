@@ -1,6 +1,7 @@
 """One end of the measuring load, a process of its own.
 
-In: `EndOptions` as its argument, "go" on standard input, and that input's end. Out: "ready", then an `EndLog` as JSON.
+In: `EndOptions` as its argument, "go" on standard input, and that input's end. Out: "ready" (or one line that says why
+not), then an `EndLog` as JSON.
 One loop does all: sends that are due by the absolute clock, then whatever arrived until the next is due. Arrivals carry
 the kernel's own time stamp (SO_TIMESTAMPNS), so a late wake-up of this process is not mistaken for a slow network.
 """
@@ -21,6 +22,7 @@ import time
 import msgspec
 
 from twinspan.lab import namespace
+from twinspan.model.errors import Unavailable
 
 UDP_PORT, TCP_PORT = 47001, 47002
 UDP = struct.Struct("!IQ")
@@ -324,6 +326,12 @@ def _checksum(data: bytes) -> int:
     return ~(total + (total >> 16)) & 0xFFFF
 
 
+def _excuse(why: str) -> int:
+    """Say in place of "ready" why not; the exit code that goes with it."""
+    sys.stdout.write(f"{why}\n")
+    return 1
+
+
 def main() -> None:
     """Entry of the child process."""
     parent = os.getppid()
@@ -332,12 +340,17 @@ def main() -> None:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     options = msgspec.json.decode(sys.argv[1], type=EndOptions)
-    namespace.enter(options.netns)
+    try:
+        namespace.enter(options.netns)
+        end = End(options)
+    except Unavailable as error:
+        sys.exit(_excuse(str(error)))
+    except OSError as error:
+        sys.exit(_excuse(f"{options.own} in {options.netns}: {error.strerror or error}"))
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
         os.nice(-5)
-    end = End(options)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     if not sys.stdin.readline():
