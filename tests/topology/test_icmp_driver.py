@@ -1,4 +1,4 @@
-"""Probes whose loop is late, whose neighbours fail, whose address goes: nothing is called lost that was answered."""
+"""Probes on real cables: what counts as answered, what as lost, and that a late loop calls nothing lost that is not."""
 
 from __future__ import annotations
 
@@ -92,7 +92,106 @@ def nft(bench: Any, namespace: str, *commands: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize(("where", "probe"), [("a", PROBE6), ("b", PROBE6)])
+@pytest.mark.parametrize("probe", [PROBE, PROBE6, replace(PROBE, link=None), replace(PROBE, packet_size=1500)])
+def test_answers_are_counted_with_their_round_trip(cable: Any, probe: Probe) -> None:
+    async def scenario(_: ProbeRunner, seen: Seen) -> None:
+        await cable.eventually(lambda: len(seen.results) >= 4)
+
+    seen = run(cable, (probe,), scenario)
+    assert [(r.seq, r.answered) for r in seen.results[:4]] == [(1, True), (2, True), (3, True), (4, True)]
+    assert all(r.rtt_ms is not None and 0 <= r.rtt_ms < 50 for r in seen.results)
+
+
+def test_packets_have_the_size_that_was_asked_for_and_must_not_be_fragmented(cable: Any) -> None:
+    nft(cable, cable.b, "add table inet seen", "add chain inet seen in { type filter hook input priority 0 ; }")
+    for match in ("ip length 777 ip frag-off & 0x4000 == 0x4000", "ip6 length 737"):  # IPv6: without its own header
+        nft(cable, cable.b, f"add rule inet seen in {match} counter")
+
+    async def scenario(_: ProbeRunner, seen: Seen) -> None:
+        await cable.eventually(lambda: all(len(seen.of(n)) >= 3 for n in ("p4", "p6")))
+
+    run(cable, tuple(replace(p, packet_size=777) for p in (PROBE, PROBE6)), scenario)
+    rules = nft(cable, cable.b, "list ruleset").splitlines()
+    assert min(int(rule.split("packets ")[1].split()[0]) for rule in rules if "packets" in rule) >= 3, rules
+
+
+@pytest.mark.parametrize("probe", [PROBE, PROBE6, replace(PROBE6, name="capitals", destination="FD01:0::2")])
+def test_what_is_dropped_is_lost_and_what_passes_again_is_answered(cable: Any, probe: Probe) -> None:
+    async def scenario(_: ProbeRunner, seen: Seen) -> None:
+        await cable.eventually(lambda: seen.last(probe.name, 2) == [True, True])
+        nft(cable, cable.b, "add table inet cut", "add chain inet cut in { type filter hook input priority 0 ; }")
+        nft(cable, cable.b, "add rule inet cut in meta l4proto { icmp, ipv6-icmp } drop")
+        await cable.eventually(lambda: seen.last(probe.name, 3) == [False] * 3)
+        nft(cable, cable.b, "delete table inet cut")
+        await cable.eventually(lambda: seen.last(probe.name, 2) == [True, True])
+
+    seen = run(cable, (probe,), scenario)
+    assert {r.rtt_ms for r in seen.results if not r.answered} == {None}
+
+
+def test_an_answer_over_another_device_is_lost(cable: Any) -> None:
+    cable.ip("-n", cable.a, "link", "add", "c1", "type", "veth", "peer", "name", "c1", "netns", cable.b)
+    for namespace, last in ((cable.a, 1), (cable.b, 2)):
+        cable.ip("-n", namespace, "addr", "add", f"10.2.0.{last}/24", "dev", "c1")
+        cable.ip("-n", namespace, "link", "set", "c1", "up")
+    cable.ip("-n", cable.b, "addr", "add", "10.9.9.9/32", "dev", "lo")
+    cable.ip("-n", cable.a, "route", "add", "10.9.9.9", "via", "10.1.0.2")
+    pinned = replace(PROBE, destination="10.9.9.9")
+    free = replace(pinned, name="free", link=None)
+
+    async def scenario(_: ProbeRunner, seen: Seen) -> None:
+        await cable.eventually(lambda: seen.last("p4", 2) == seen.last("free", 2) == [True, True])
+        cable.ip("-n", cable.b, "route", "add", "10.1.0.1/32", "via", "10.2.0.1", "dev", "c1")
+        await cable.eventually(lambda: seen.last("p4", 4) == [False] * 4)
+        # The answers do come, by the wrong way: a socket bound to no device hears them.
+        await cable.eventually(lambda: seen.last("free", 4) == [True] * 4 and seen.last("p4", 4) == [False] * 4)
+
+    run(cable, (pinned, free), scenario)
+
+
+def test_a_device_that_vanishes_is_loss_until_another_has_its_name(cable: Any) -> None:
+    """With and without an agent that knows of it."""
+
+    def device_of(probe: Probe) -> str | None:
+        return "c0" if probe.name == "untold" or "c0:" in Path("/proc/self/net/dev").read_text() else None
+
+    async def scenario(_: ProbeRunner, seen: Seen) -> None:
+        def both(expected: list[bool]) -> bool:
+            return all(seen.last(name, len(expected)) == expected for name in ("untold", "told"))
+
+        await cable.eventually(lambda: both([True] * 2))
+        cable.ip("-n", cable.a, "link", "del", "c0")
+        await cable.eventually(lambda: both([False] * 3))
+        cable.ip("-n", cable.a, "link", "add", "c0", "type", "veth", "peer", "name", "c0", "netns", cable.b)
+        for namespace, last in ((cable.a, 1), (cable.b, 2)):
+            cable.ip("-n", namespace, "addr", "add", f"10.1.0.{last}/24", "dev", "c0")
+            cable.ip("-n", namespace, "link", "set", "c0", "up")
+        await cable.eventually(lambda: both([True] * 2))
+
+    run(cable, (replace(PROBE, name="untold"), replace(PROBE, name="told")), scenario, device_of)
+
+
+def test_an_update_leaves_unchanged_probes_alone_and_begins_changed_ones_anew(cable: Any) -> None:
+    changed, gone = replace(PROBE, name="changed"), replace(PROBE6, name="gone")
+    later: list[ProbeResult] = []
+
+    async def scenario(runner: ProbeRunner, seen: Seen) -> None:
+        await cable.eventually(lambda: all(len(seen.of(n)) >= 2 for n in ("p4", "changed", "gone")))
+        for _ in range(30):
+            runner.update((PROBE, replace(changed, packet_size=100)))
+            await asyncio.sleep(0)
+        before = len(seen.results)
+        await cable.eventually(lambda: len(seen.results) >= before + 8)
+        later.extend(seen.results[before:])
+
+    seen = run(cable, (PROBE, changed, gone), scenario)
+    assert [r.seq for r in seen.of("p4")] == list(range(1, len(seen.of("p4")) + 1))
+    assert next(r.seq for r in later if r.name == "changed") == 1
+    assert {r.name for r in later} == {"p4", "changed"}
+    assert all(r.answered for r in seen.results)
+
+
+@pytest.mark.parametrize(("where", "probe"), [(w, p) for w in "ab" for p in (PROBE, PROBE6)])
 def test_only_the_full_size_probe_dies_when_large_packets_do_not_pass(cable: Any, where: str, probe: Probe) -> None:
     """At a the device refuses them, at b they vanish on the way."""
     large = replace(probe, name="large", packet_size=1500)
