@@ -239,8 +239,8 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...]
     """What an override moves: all prefixes reached over the spans."""
     refused: tuple[str, ...] = ()
-    """What has no standby (IPv6, prefixes that the tunnels do not protect): while an override is in force it is
-    unreachable, so that hosts learn it at once and try another way instead of waiting for a dead span."""
+    """What has no standby (IPv6): while an override is in force it is unreachable, so that hosts learn it at once and
+    try another way instead of waiting for a dead span."""
     override_table: str = "override"
     hold_down_s: float = 5.0
     """A span must be healthy for so long before traffic returns to it."""

@@ -236,18 +236,6 @@ def test_a_route_that_is_not_advertised_stays_in_the_vpn_gateway() -> None:
 # ------------------------------------------------------------------------------------------ what has a standby at all
 
 
-def test_protected_prefixes_leave_room_for_our_probes_and_the_rest_has_no_standby() -> None:
-    connection = {"vpn": {"local_subnets": [OFFICE], "remote_subnets": [DC]}}
-    deployment = compiled(ipsec_connections=connection)
-    gateway, far = deployment.configs["gateway"], deployment.configs["vpn-gateway"]
-    assert set(far.tunnels[0].local_ts) == {OFFICE, "198.19.255.4/32", "169.254.10.1/32"}
-    assert set(far.tunnels[0].remote_ts) == {DC, "198.19.255.3/32", "169.254.10.2/32"}
-    assert gateway.failover is not None
-    assert gateway.failover.prefixes == (OFFICE,)
-    assert set(gateway.failover.refused) == {USER, SERVICES}
-    assert {s.target for s in gateway.failover.spans[1].probes} == {"far end", "far end large", OFFICE}
-
-
 def test_ipv6_is_refused_while_the_circuit_is_left_and_its_session_decides_nothing() -> None:
     failover = compiled("05-dual-stack/site.yaml").configs["gateway"].failover
     assert failover is not None

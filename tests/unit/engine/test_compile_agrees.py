@@ -1,6 +1,6 @@
 """What must hold for every site: equal input gives equal output, and two ends of one thing agree.
 
-The sites are the examples, and examples drawn at random with other timers, families, VLANs and protected prefixes.
+The sites are the examples, and examples drawn at random with other timers, families, VLANs and VPCs.
 """
 
 from __future__ import annotations
@@ -56,10 +56,6 @@ def sites(draw: st.DrawFn) -> Site:
         text["vpcs"]["office"]["ipv6_cidr_block"] = "fd00:2::/56"
     if draw(st.booleans()):
         text["vpcs"] |= {f"production-{n}": {"cidr_block": f"10.7{n}.0.0/16"} for n in range(2)}
-    if draw(st.booleans()) and text["gateway"].get("ike_versions") is None:
-        for connection in text.get("ipsec_connections", {}).values():
-            connection["local_subnets"] = ["172.16.0.0/12", "192.168.0.0/24"]
-            connection["remote_subnets"] = ["192.168.1.0/24"]
     result = check(yaml.safe_dump(text).encode(), "drawn.yaml")
     assert result.site is not None, result.findings
     return result.site

@@ -190,21 +190,17 @@ def _lifetimes(site: Site) -> Iterator[Problem]:
                 )
 
 
-@rule(
-    "R-IPSEC-014",
-    "With IKEv1 the protected prefix is 0.0.0.0/0: there is room for one only, and probes need theirs.",
-    source=TWINSPAN,
-)
-def _no_room(site: Site) -> Iterator[Problem]:
-    """Probes of the standby have addresses of their own, and IKEv1 cannot negotiate a second prefix for them."""
+@rule("R-IPSEC-014", "Protected prefixes are 0.0.0.0/0 on both sides, and routes choose.", source=TWINSPAN)
+def _routes_choose(site: Site) -> Iterator[Problem]:
+    """Probes of the standby need to pass too, and ESP in userspace sets up only one pair of prefixes for sure."""
     for name, connection in site.ipsec_connections.items():
-        proposals = (connection.ike, *(tunnel.ike for tunnel in connection.tunnels if tunnel.ike is not None))
         for field in ("local_subnets", "remote_subnets"):
             subnets = getattr(connection, field)
-            if ANY not in subnets and any(ike.version == "ikev1" for ike in proposals):
-                problem = "the standby's probes would not pass the tunnel"
-                remedy = f"write [{ANY}] and let routes choose, or ike.version: ikev2"
-                yield Problem(("ipsec_connections", name, field), problem, remedy, ", ".join(subnets))
+            if ANY not in subnets:
+                problem = "the standby's probes would not pass the tunnel, so it could never be proven"
+                yield Problem(
+                    ("ipsec_connections", name, field), problem, f"write [{ANY}], or leave it out", ", ".join(subnets)
+                )
 
 
 RULES = (
@@ -221,5 +217,5 @@ RULES = (
     _dpd,
     _covered,
     _lifetimes,
-    _no_room,
+    _routes_choose,
 )

@@ -9,7 +9,6 @@ import ipaddress
 
 import msgspec
 
-from twinspan.engine import addressing
 from twinspan.engine.compile.attached import attachment_of, learned_by
 from twinspan.model.bgp_group import BgpGroupSpec
 from twinspan.model.destination_route import DestinationRouteSpec
@@ -127,8 +126,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def standby_prefixes(self) -> tuple[str, ...]:
-        """What of the cloud the VPN can carry: IPv4, and inside the protected prefixes of every tunnel."""
-        return tuple(p for p in self.cloud_prefixes if version(p) == 4 and self._protected(p))
+        """What of the cloud the VPN can carry: IPv4."""
+        return tuple(p for p in self.cloud_prefixes if version(p) == 4)
 
     @property
     def circuit_only_prefixes(self) -> tuple[str, ...]:
@@ -141,10 +140,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         routes: list[DestinationRouteSpec | PolicyRouteSpec] = [*self.site.destination_routes.values()]
         routes += self.site.policy_routes.values()
         return tuple(r for r in routes if r.ipsec_connection in self.site.vpn.ipsec_connections)
-
-    def _protected(self, prefix: str) -> bool:
-        sides = [t.connection.local_subnets for t in self.tunnels]
-        return all(any(addressing.inside(prefix, subnet) for subnet in subnets) for subnets in sides)
 
     @property
     def services_vpc(self) -> str:

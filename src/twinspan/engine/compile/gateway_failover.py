@@ -2,10 +2,10 @@
 
 In: `Facts`. Out: probes and the `Failover` part of the gateway's config. Next: `gateway_services.py`.
 
-IPv6, and prefixes that the tunnels do not protect, have no standby. They share the circuit's fate and its verdict:
-when the circuit is left, the gateway refuses them and stops announcing the site's, so that hosts at both ends get
-"unreachable" at once and fall back to IPv4, rather than wait for a span that may be dead for them too. They return
-with the rest. Their own sessions decide nothing: a dead IPv6 session must not move healthy IPv4 traffic.
+IPv6 has no standby. It shares the circuit's fate and its verdict: when the circuit is left, the gateway refuses the
+cloud's IPv6 prefixes and stops announcing the site's, so that hosts at both ends get "unreachable" at once and fall
+back to IPv4, rather than wait for a span that may be dead for IPv6 too. It returns with the rest. Its own session
+decides nothing: a dead IPv6 session must not move healthy IPv4 traffic.
 """
 
 from __future__ import annotations
@@ -83,16 +83,10 @@ def _vpn_probes(facts: Facts) -> list[tuple[str, Probe]]:
     several = len(facts.tunnels) > 1
     found = []
     for target, address, size in _targets(facts, far_end, TUNNEL_MTU):
-        if address != far_end and not _carried(facts, target):
-            continue
         tunnel = None if several else facts.tunnels[0].name
         probe = make_probe(facts, f"vpn: {target}", source, address, link=None, tunnel=tunnel, size=size)
         found.append((target, _patient(facts, probe) if several else probe))
     return found
-
-
-def _carried(facts: Facts, target: str) -> bool:
-    return "/" not in target or target in facts.standby_prefixes
 
 
 def _patient(facts: Facts, probe: Probe) -> Probe:

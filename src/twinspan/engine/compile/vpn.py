@@ -32,7 +32,6 @@ from twinspan.model.device_config import (
     Probe,
     StaticRoute,
 )
-from twinspan.model.ipsec_connection import ANY
 
 _DH = {"group1": "modp768", "group2": "modp1024", "group5": "modp1536", "group14": "modp2048"}
 _CIPHER = {"aes": "aes128", "aes192": "aes192", "aes256": "aes256", "des": "des", "3des": "3des"}
@@ -141,8 +140,7 @@ def _tunnel(facts: Facts, t: TunnelFacts, keys: Keys, *, at_gateway: bool) -> Ip
     pfs = "" if ipsec.pfs == "disabled" else f"-{_DH[ipsec.pfs]}"
     local, remote = (t.gateway_public, t.cloud_public) if at_gateway else (t.cloud_public, t.gateway_public)
     ids = (ike.local_id or t.cloud_public, ike.remote_id or t.gateway_public)
-    cloud_ts = _selectors(t.connection.local_subnets, facts.vpn_pin[1], f"{t.cloud_address}/32")
-    site_ts = _selectors(t.connection.remote_subnets, facts.vpn_pin[0], f"{t.gateway_address}/32")
+    cloud_ts, site_ts = t.connection.local_subnets, t.connection.remote_subnets
     return IpsecTunnel(
         name=t.name,
         ike_version=ike.version,
@@ -165,8 +163,3 @@ def _tunnel(facts: Facts, t: TunnelFacts, keys: Keys, *, at_gateway: bool) -> Ip
         initiate=at_gateway,
         dpd_delay_s=t.connection.dpd_delay_s if t.connection.enable_dpd else 0,
     )
-
-
-def _selectors(protected: tuple[str, ...], *own: str) -> tuple[str, ...]:
-    """Protected prefixes of one side; where they leave anything out, our probes' addresses are added."""
-    return protected if ANY in protected else (*protected, *own)
