@@ -20,8 +20,10 @@ _NEWLINK, _DELLINK, _GETLINK, _NEWROUTE, _DELROUTE = 16, 17, 18, 24, 25
 _NLM_F_REQUEST = 0x1
 _IFLA_IFNAME, _RTA_DST, _RTA_OIF, _RTA_TABLE = 3, 1, 4, 15
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
-_AF_INET = 2
+_ADDRESS_SIZE = {2: 4, 10: 16}
+"""Bytes of an address of AF_INET and AF_INET6."""
 _HEADER = struct.Struct("=IHHII")
+_U32 = struct.Struct("=I")
 
 
 class LinkChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,22 +86,35 @@ def _link(body: bytes, *, exists: bool) -> LinkChanged:
 
 def _route(body: bytes, *, added: bool) -> RouteChanged | None:
     family, length, _src, _tos, table, protocol, _scope, _type = struct.unpack_from("=8B", body)
-    attributes = _attributes(body, 12)
-    if _RTA_TABLE in attributes:
-        table = struct.unpack("=I", attributes[_RTA_TABLE])[0]
-    raw = attributes.get(_RTA_DST, bytes(4 if family == _AF_INET else 16))
-    if len(raw) not in (4, 16):
+    size = _ADDRESS_SIZE.get(family)
+    if size is None:
         return None
-    index = struct.unpack("=i", attributes[_RTA_OIF])[0] if _RTA_OIF in attributes else None
-    prefix = f"{ipaddress.ip_address(raw)}/{length}"
-    return RouteChanged(prefix=prefix, table_id=table, protocol=protocol, ifindex=index, added=added)
+    attributes = _attributes(body, 12)
+    raw = attributes.get(_RTA_DST, bytes(size))
+    if len(raw) != size:
+        return None
+    wide_table = _number(attributes, _RTA_TABLE)
+    return RouteChanged(
+        prefix=f"{ipaddress.ip_address(raw)}/{length}",
+        table_id=table if wide_table is None else wide_table,
+        protocol=protocol,
+        ifindex=_number(attributes, _RTA_OIF),
+        added=added,
+    )
+
+
+def _number(attributes: dict[int, bytes], kind: int) -> int | None:
+    """The 32-bit number of an attribute; None if it is not there or has another size."""
+    raw = attributes.get(kind, b"")
+    return int(_U32.unpack(raw)[0]) if len(raw) == _U32.size else None
 
 
 def _attributes(body: bytes, offset: int) -> dict[int, bytes]:
+    """Values by kind, up to the first that does not fit into the message."""
     found: dict[int, bytes] = {}
     while offset + 4 <= len(body):
         length, kind = struct.unpack_from("=HH", body, offset)
-        if length < 4:
+        if length < 4 or offset + length > len(body):
             break
         found[kind] = body[offset + 4 : offset + length]
         offset += (length + 3) & ~3
