@@ -32,6 +32,10 @@ _LEAST_WAIT = 0.5
 """Intervals from a request to the next, when the event loop was late."""
 _GOLDEN = 0.618
 """Multiples of it modulo 1 spread any number of first packets evenly over the interval."""
+_GRID_S = 0.02
+"""Series begin on multiples of it: what leaves together wakes the loop once for many probes, not once for each."""
+_TRUST_S = 1.0
+"""For so long a socket that sends without error is believed to be bound to the device of that name."""
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,9 +98,12 @@ class ProbeRunner:
     def socket_for(self, version: IpVersion, device: str, source: str) -> EchoSocket:
         """The shared socket, opened anew if the device was replaced by another of its name. Raises OSError."""
         key = (version, device, source)
-        ifindex = socket.if_nametoindex(device) if device else 0
         found = self._sockets.get(key)
+        if found is not None and asyncio.get_running_loop().time() < found.trusted_until_s:
+            return found
+        ifindex = socket.if_nametoindex(device) if device else 0
         if found is not None and found.ifindex == ifindex:
+            found.trusted_until_s = asyncio.get_running_loop().time() + _TRUST_S
             return found
         if found is not None:
             self._sockets.pop(key).close()
@@ -148,7 +155,7 @@ class _Series:
 
     def start(self, delay_s: float) -> None:
         loop = asyncio.get_running_loop()
-        self._due = loop.time() + delay_s
+        self._due = math.ceil((loop.time() + delay_s) / _GRID_S) * _GRID_S
         self._timer = loop.call_at(self._due, self._tick)
 
     def stop(self) -> None:
@@ -190,6 +197,7 @@ class _Series:
             try:
                 self.socket.send(request, self._destination)
             except OSError:  # link down, no route, larger than the device's MTU: nothing left
+                self.socket.trusted_until_s = 0.0
                 self._sent_ns = None
         if self._sent_ns is None:
             self._report(answered=False)

@@ -18,6 +18,8 @@ from twinspan.wire.icmp import ECHO_REPLY, ECHO_REPLY_V6, EchoReply, IpVersion, 
 
 _READ_LIMIT = 64
 """Packets read in one go, so that a flood cannot hold the event loop."""
+_LARGEST_PACKET = 1 << 14
+"""Bytes; larger than any jumbo frame, and cheap to set aside."""
 _RECEIVE_BUFFER = 1 << 18
 _LEAST_PACKET = 256
 """What the kernel books for the smallest packet at the least; so many fit in the buffer that one look must take."""
@@ -47,6 +49,8 @@ class EchoSocket:
     ) -> None:
         self.key = key
         self.ifindex = ifindex
+        self.trusted_until_s = 0.0
+        """Until this time of the event loop nobody need ask whether `ifindex` is still the device's."""
         self._version, device, source = key
         self._on_reply = on_reply
         self._socket = _open(self._version, device, source, ifindex)
@@ -60,7 +64,7 @@ class EchoSocket:
         """Deliver what has arrived, up to a limit. Errors that ICMP reported are not answers and are dropped."""
         for _ in range(limit):
             try:
-                data, ancillary, _, sender = self._socket.recvmsg(1 << 16, 64)
+                data, ancillary, _, sender = self._socket.recvmsg(_LARGEST_PACKET, 64)
             except OSError:
                 return
             reply = decode_reply(self._version, data)
