@@ -35,7 +35,9 @@ FORWARDER = DeviceConfig(
     node="gateway",
     role="gateway",
     site="s",
-    dns=DnsServer(listen_addresses=("10.1.0.1",), forward_suffix="aliyuncs.com", forwarders=("10.1.0.3", "10.1.0.4")),
+    dns=DnsServer(
+        listen_addresses=("10.1.0.1",), forward_suffixes=("aliyuncs.com",), forwarders=("10.1.0.3", "10.1.0.4")
+    ),
 )
 
 

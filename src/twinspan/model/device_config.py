@@ -260,13 +260,16 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DnsServer(msgspec.Struct, frozen=True, kw_only=True):
-    """A dnsmasq that answers names and/or forwards one suffix (seed 004 Step 6)."""
+    """A dnsmasq that answers names and/or forwards suffixes (seed 004 Step 6)."""
 
     listen_addresses: tuple[str, ...]
     records: tuple[tuple[str, str], ...] = ()
     """(name, address) it is authoritative for."""
     local_suffixes: tuple[str, ...] = ()
-    forward_suffix: str | None = None
+    forward_suffixes: tuple[str, ...] = ()
+    """Names under these go to `forwarders`."""
+    upstream_servers: tuple[str, ...] = ()
+    """Resolvers for every other name; none: those are refused."""
     forwarders: tuple[str, ...] = ()
 
 

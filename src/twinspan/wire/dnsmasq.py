@@ -51,17 +51,22 @@ def _dns(dns: DnsServer, listen: str) -> Iterator[str]:
         yield f"local=/{_name('dns.local_suffixes', suffix)}/"
     for name, address in dns.records:
         yield f"host-record={_name('dns.records', name)},{_address('dns.records', address)}"
-    if dns.forward_suffix is not None:
+    if dns.forward_suffixes:
         # One of several forwarders may be dead: asking all of them is dnsmasq's only immediate fail-over.
         yield "all-servers"
         # A failure of the span must not be remembered longer than it lasts.
         yield "no-negcache"
-        suffix = _name("dns.forward_suffix", dns.forward_suffix)
+    for suffix in dns.forward_suffixes:
         for forwarder in dns.forwarders:
-            # From the address it listens on: the far side knows the site's prefixes, not those between the routers.
-            forwarder = _address("dns.forwarders", forwarder)
-            source = f"@{listen}" if (":" in listen) == (":" in forwarder) else ""
-            yield f"server=/{suffix}/{forwarder}{source}"
+            yield _forward(f"/{_name('dns.forward_suffixes', suffix)}/", _address("dns.forwarders", forwarder), listen)
+    for server in dns.upstream_servers:
+        yield f"server={_address('dns.upstream_servers', server)}"
+
+
+def _forward(names: str, forwarder: str, listen: str) -> str:
+    """From the address it listens on: the far side knows the site's prefixes, not those between the routers."""
+    source = f"@{listen}" if (":" in listen) == (":" in forwarder) else ""
+    return f"server={names}{forwarder}{source}"
 
 
 def _dhcp(dhcp: DhcpServer) -> Iterator[str]:

@@ -33,5 +33,5 @@ def test_method_one_dhcp_hands_out_both_resolvers(complete, deploy) -> None:
 @pytest.mark.parametrize("suffix", ["aliyuncs.com"])
 def test_method_two_the_resolver_forwards_the_clouds_suffix_only(complete, deploy, suffix: str) -> None:
     gateway = deploy(complete(dns_services={"dns": {"method": "forward"}})).configs["gateway"]
-    assert gateway.dns.forward_suffix == suffix
+    assert gateway.dns.forward_suffixes == (suffix,)
     assert gateway.dns.forwarders == RESOLVERS

@@ -16,7 +16,7 @@ CLOUD = DnsServer(
 )
 FORWARDER = DnsServer(
     listen_addresses=("192.168.1.1",),
-    forward_suffix="aliyuncs.com",
+    forward_suffixes=("aliyuncs.com",),
     forwarders=("100.100.2.136", "100.100.2.138"),
 )
 DHCP = DhcpServer(
@@ -86,7 +86,7 @@ def test_dhcp_without_resolvers_sends_no_dns_option() -> None:
         (msgspec.structs.replace(CLOUD, records=(("a,b", "1.2.3.4"),)), "dns.records"),
         (msgspec.structs.replace(CLOUD, records=(("a.b", "1.2.3.4,x"),)), "dns.records"),
         (msgspec.structs.replace(CLOUD, local_suffixes=("a/b",)), "dns.local_suffixes"),
-        (msgspec.structs.replace(FORWARDER, forward_suffix="a\nconf-file=/etc/shadow"), "dns.forward_suffix"),
+        (msgspec.structs.replace(FORWARDER, forward_suffixes=("a\nconf-file=/etc/shadow",)), "dns.forward_suffixes"),
         (msgspec.structs.replace(FORWARDER, forwarders=("1.2.3.4@eth0",)), "dns.forwarders"),
     ],
 )
@@ -101,3 +101,13 @@ def test_a_value_that_could_smuggle_in_a_setting_is_refused_by_its_field(dns: Dn
 def test_a_dhcp_value_that_is_none_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(Rejected, match=f"dhcp.{next(iter(change))}"):
         render(dhcp=msgspec.structs.replace(DHCP, **change))
+
+
+def test_every_suffix_is_forwarded_and_all_else_goes_upstream() -> None:
+    dns = msgspec.structs.replace(
+        FORWARDER, forward_suffixes=("aliyuncs.com", "example.net"), upstream_servers=("192.168.1.53",)
+    )
+    (text,) = render_dnsmasq(DeviceConfig(node="gateway", role="gateway", site="s", dns=dns)).values()
+    assert "server=/example.net/" in text
+    assert "server=/aliyuncs.com/" in text
+    assert "\nserver=192.168.1.53\n" in text

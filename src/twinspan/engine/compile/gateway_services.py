@@ -16,7 +16,8 @@ def forwarder(facts: Facts) -> DnsServer | None:
         return None
     return DnsServer(
         listen_addresses=(facts.site.data_center.gateway_address,),
-        forward_suffix=service.suffixes[0],
+        forward_suffixes=service.suffixes,
+        upstream_servers=service.upstream_servers,
         forwarders=service.servers,
     )
 
