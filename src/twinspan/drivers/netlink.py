@@ -8,7 +8,9 @@ what carries Twinspan's protocol id; decisions are made elsewhere.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import re
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -36,10 +38,16 @@ from twinspan.wire.rtnetlink import (
 
 _FORWARDING = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/all/forwarding"))
 _RECEIVE_BUFFER = 1 << 20
+_FAILED_LINE = re.compile(r"Command failed -:(\d+)")
+"""What iproute2 says after the reasons of a refused line of a batch."""
+_UNREACHABLE = "7"
+"""RTN_UNREACHABLE of linux/rtnetlink.h."""
+_SCOPE_LINK = "253"
+"""RT_SCOPE_LINK of linux/rtnetlink.h."""
 
 
 class NetlinkFailed(Exception):
-    """iproute2 refused; the text is the kernel's own reason."""
+    """The kernel refused; the text names each refused change and the kernel's own reason."""
 
 
 class NetlinkDriver:
@@ -65,22 +73,22 @@ class NetlinkDriver:
         return state, frozenset(usable)
 
     async def apply(self, steps: Iterable[Step]) -> None:
-        """Carry the steps out in order; every one is tried, and the first refusals are reported together."""
-        batch: list[str] = []
-        for step in steps:
-            if step.verb == "forwarding":
-                _set_forwarding(step.value or "0")
-            elif step.rule is not None and step.rule.family == "ipv6":
-                # A rule without a source has no family of its own, and a batch has one family for all its lines.
-                await _ip_batch([_line(step)], "-6")
+        """Carry the steps out in order; every one is tried, and all refusals are told together (`NetlinkFailed`)."""
+        refused: list[str] = []
+        for tool, group in itertools.groupby(steps, key=_tool):
+            if tool == "proc":
+                refused += _set_forwarding([step.value or "0" for step in group][-1])
             else:
-                batch.append(_line(step))
-        if batch:
-            await _ip_batch(batch)
+                options = ["-6"] if tool == "ip -6" else []
+                refused += await _ip_batch([_line(step) for step in group], *options)
+        if refused:
+            raise NetlinkFailed("; ".join(refused))
 
     async def set_link(self, name: str, *, up: bool) -> None:
-        """Set a link administratively up or down."""
-        await _ip_batch([f"link set dev {name} {'up' if up else 'down'}"])
+        """Set a link administratively up or down. Raises NetlinkFailed."""
+        refused = await _ip_batch([f"link set dev {name} {'up' if up else 'down'}"])
+        if refused:
+            raise NetlinkFailed("; ".join(refused))
 
 
 class NetlinkMonitor:
@@ -114,10 +122,22 @@ class NetlinkMonitor:
                 self._on_event(event)
 
 
-def _set_forwarding(value: str) -> None:
-    for path in _FORWARDING:
-        if path.exists():
-            path.write_text(f"{value}\n")
+def _tool(step: Step) -> str:
+    """What carries it out. A rule without a source has no family of its own, and a batch has one for all its lines."""
+    if step.verb == "forwarding":
+        return "proc"
+    return "ip -6" if step.rule is not None and step.rule.family == "ipv6" else "ip"
+
+
+def _set_forwarding(value: str) -> list[str]:
+    """Refusals."""
+    try:
+        for path in _FORWARDING:
+            if path.exists():
+                path.write_text(f"{value}\n")
+    except OSError as error:
+        return [f"forwarding {value}: {error}"]
+    return []
 
 
 def _line(step: Step) -> str:
@@ -149,7 +169,7 @@ def _route_line(verb: str, route: KernelRoute) -> str:
 def _link(link: dict[str, Any]) -> KernelLink:
     flags = link.get("flags", [])
     addresses = frozenset(
-        f"{a['local']}/{a['prefixlen']}" for a in link.get("addr_info", []) if a.get("scope") != "link"
+        f"{a['local']}/{a['prefixlen']}" for a in link.get("addr_info", []) if a.get("scope") != _SCOPE_LINK
     )
     return KernelLink(
         name=link["ifname"],
@@ -166,11 +186,10 @@ def _route(route: dict[str, Any], version: int) -> KernelRoute:
         destination = "0.0.0.0/0" if version == 4 else "::/0"
     elif "/" not in destination:
         destination += "/32" if version == 4 else "/128"
-    table = route.get("table", MAIN_TABLE)
-    unreachable = route.get("type") == "unreachable"
+    unreachable = route.get("type") == _UNREACHABLE
     return KernelRoute(
         prefix=destination,
-        table_id={"main": MAIN_TABLE}.get(table) or int(table),
+        table_id=int(route.get("table", MAIN_TABLE)),
         metric=int(route.get("metric", 0)),
         device=None if unreachable else route.get("dev"),
         via=route.get("gateway"),
@@ -187,7 +206,7 @@ def _ours(rule: dict[str, Any]) -> bool:
 
 def _rule(rule: dict[str, Any], family: Any) -> KernelRule:
     source = rule.get("src", "all")
-    length = rule.get("srclen")
+    length = rule.get("srclen")  # left out for a single host
     text = None if source == "all" else f"{source}/{length}" if length is not None else source
     return KernelRule(priority=int(rule["priority"]), table_id=int(rule["table"]), source=text, family=family)
 
@@ -203,8 +222,12 @@ def _questions(everything: str) -> tuple[str, ...]:
 
 async def _ip_batch_json(*questions: str, family: str = "") -> list[list[dict[str, Any]]]:
     """One list of entries for each question, in their order. Without a family addresses are of both."""
-    options = [family] if family else []
-    text = await _run("ip", *options, "-json", "-batch", "-", text="\n".join(questions) + "\n")
+    # -N: numbers instead of the names that somebody may have given to tables and protocols in /etc/iproute2.
+    options = ["-N", family] if family else ["-N"]
+    finished = await run_command("ip", *options, "-json", "-batch", "-", text="\n".join(questions) + "\n")
+    if finished.returncode:
+        raise NetlinkFailed(" ".join(finished.errors.split()) or f"ip ended with {finished.returncode}")
+    text = finished.output
     decoder, answers = json.JSONDecoder(), []
     while text := text.lstrip():
         entries, end = decoder.raw_decode(text)
@@ -215,12 +238,18 @@ async def _ip_batch_json(*questions: str, family: str = "") -> list[list[dict[st
     return answers
 
 
-async def _ip_batch(lines: list[str], *options: str) -> None:
-    await _run("ip", *options, "-force", "-batch", "-", text="\n".join(lines) + "\n")
-
-
-async def _run(*argv: str, text: str = "") -> str:
-    finished = await run_command(*argv, text=text)
-    if finished.returncode:
-        raise NetlinkFailed(" ".join(finished.errors.split()) or f"{argv[0]} ended with {finished.returncode}")
-    return finished.output
+async def _ip_batch(lines: list[str], *options: str) -> list[str]:
+    """Try every line; for each that was refused, the line and the kernel's reason."""
+    finished = await run_command("ip", *options, "-force", "-batch", "-", text="\n".join(lines) + "\n")
+    if not finished.returncode:
+        return []
+    refused: list[str] = []
+    reasons: list[str] = []
+    for said in finished.errors.splitlines():
+        failed = _FAILED_LINE.fullmatch(said)
+        if failed is None:
+            reasons.append(said.strip())
+        else:
+            refused.append(f"{lines[int(failed[1]) - 1]}: {' '.join(reasons)}")
+            reasons = []
+    return refused or [" ".join(reasons) or f"ip ended with {finished.returncode}"]

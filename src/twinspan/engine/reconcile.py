@@ -167,8 +167,11 @@ def _override(config: DeviceConfig, tables: Mapping[str, int], view: View) -> li
 
 def _rules(priority: int, table_id: int, source: str | None) -> tuple[KernelRule, ...]:
     if source is not None:
-        family: Literal["ipv4", "ipv6"] = "ipv6" if ":" in source else "ipv4"
-        return (KernelRule(priority=priority, table_id=table_id, source=source, family=family),)
+        network = ipaddress.ip_network(source, strict=False)
+        # The kernel tells a single host without its length, however it was given.
+        shown = str(network.network_address) if network.num_addresses == 1 else str(network)
+        family: Literal["ipv4", "ipv6"] = "ipv6" if network.version == 6 else "ipv4"
+        return (KernelRule(priority=priority, table_id=table_id, source=shown, family=family),)
     return (
         KernelRule(priority=priority, table_id=table_id, family="ipv4"),
         KernelRule(priority=priority, table_id=table_id, family="ipv6"),

@@ -45,6 +45,7 @@ class KernelRule(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     table_id: int
     source: str | None = None
+    """A prefix; a single host without its length, as the kernel shows it."""
     family: Literal["ipv4", "ipv6"] = "ipv4"
 
 

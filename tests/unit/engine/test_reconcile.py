@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from twinspan.engine.reconcile import STANDBY_METRIC, View, wanted
@@ -11,10 +12,11 @@ from twinspan.model.device_config import (
     FailoverSpan,
     IpsecTunnel,
     NextHop,
+    PolicyRule,
     RouteTable,
     StaticRoute,
 )
-from twinspan.model.kernel import KernelLink, KernelRoute
+from twinspan.model.kernel import KernelLink, KernelRoute, KernelRule
 from twinspan.model.secret import Secret
 
 TWO = (NextHop(tunnel="t1", track="one"), NextHop(tunnel="t2", track="two"))
@@ -112,3 +114,27 @@ def test_a_route_without_any_next_hop_refuses():
     config = replace(CONFIG, routes=(StaticRoute(prefix="10.61.0.0/16", next_hops=()),))
     routes = [r for r in wanted(config, View(devices={}), LINKS).routes if r.prefix == "10.61.0.0/16"]
     assert [r.device for r in routes] == [None]
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("10.0.0.1/32", "10.0.0.1"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("10.0.0.9/24", "10.0.0.0/24"),
+        ("FD00::1/128", "fd00::1"),
+        ("fd00:0::/32", "fd00::/32"),
+    ],
+)
+def test_a_rules_source_is_spelled_as_the_kernel_spells_it(source: str, shown: str) -> None:
+    """Otherwise the rule would be missing for ever, and added for ever."""
+    config = replace(CONFIG, rules=(PolicyRule(priority=1, table="pin", source=source),))
+    family = "ipv6" if ":" in source else "ipv4"
+    (rule,) = wanted(config, View(devices=DEVICES), LINKS).rules
+    assert rule == KernelRule(priority=1, table_id=8411, source=shown, family=family)
+
+
+def test_a_rule_without_a_source_holds_for_both_families() -> None:
+    config = replace(CONFIG, rules=(PolicyRule(priority=1, table="pin"),))
+    found = wanted(config, View(devices=DEVICES), LINKS).rules
+    assert {(r.family, r.source) for r in found} == {("ipv4", None), ("ipv6", None)}
