@@ -33,7 +33,12 @@ def agent(node_dir: Path, netns: str | None) -> int:
       twinspan agent --node-dir /var/lib/twinspan/gateway
     """
     require_root()
-    if netns is not None and not Path("/var/run/netns", netns).exists():
+    if netns is not None and ("/" in netns or not Path("/var/run/netns", netns).exists()):
         raise Rejected(f"there is no network namespace {netns!r}", remedy="list them with: ip netns list")
-    node_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        node_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Rejected(
+            f"--node-dir {node_dir}: cannot be made: {error.strerror}", remedy="give a directory, or a place for one"
+        ) from error
     return run_supervisor(node_dir.resolve(), netns)

@@ -1,6 +1,6 @@
 """A site as a picture in text: both spans between the data centre and the cloud.
 
-In: a `Deployment`, and which span carries the traffic, if known. Out: lines of at most 100 columns.
+In: a `Deployment`, and which span carries the traffic, if known. Out: lines, with usual values of at most 100 columns.
 Next: `cli.plan`, `cli.demo`.
 """
 
@@ -23,10 +23,10 @@ def picture(deployment: Deployment, carrying: str | None = None) -> list[str]:
     width = max(len(top), len(low)) + 6
     site = deployment.site_prefixes[0]
     cloud = ", ".join(p for p in deployment.cloud_prefixes if ":" not in p)
-    pad = " " * 12
+    pad = " " * 13
     return [
-        f"{pad}      .{top.center(width, up)}. vbr {vbr.bgp.router_id if vbr.bgp else ''}",
-        f"pc -- gateway{' ' * (width + 6)}transit-router -- office-vpc, user-vpc, services",
-        f"{pad}      '{low.center(width, down)}' vpn-gateway {tunnel.remote_address}",
+        f"{pad} .{top.center(width, up)}. vbr {vbr.bgp.router_id if vbr.bgp else ''}",
+        f"pc -- gateway{' ' * (width + 4)}transit-router -- cloud",
+        f"{pad} '{low.center(width, down)}' vpn-gateway {tunnel.remote_address}",
         f"  data centre {site}  <-->  cloud {cloud}",
     ]

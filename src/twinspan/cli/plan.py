@@ -53,6 +53,9 @@ def _one(path: Path, *, as_json: bool, quiet: bool) -> int:
         result = read(path)
     except Rejected as unreadable:  # the other files are checked all the same
         show(unreadable)
+        if as_json:
+            unread = CheckResult(site=None, findings=(), file_name=path.name)
+            click.echo(_json(unread, None, error=unreadable.message))
         return 2
     warned = any(f.severity == "warning" for f in result.findings)
     if result.site is None:
@@ -88,7 +91,8 @@ def _running(site: str) -> Deployment | None:
     return None
 
 
-def _json(result: CheckResult, shown: SitePlan | None) -> bytes:
+def _json(result: CheckResult, shown: SitePlan | None, error: str | None = None) -> bytes:
+    """`error` says why there is nothing to find: the file cannot be read."""
     findings = [
         {
             "rule": f.rule.id,
@@ -104,7 +108,13 @@ def _json(result: CheckResult, shown: SitePlan | None) -> bytes:
         for f in result.findings
     ]
     return msgspec.json.encode(
-        {"file": result.file_name, "admitted": shown is not None, "findings": findings, "plan": shown}
+        {
+            "file": result.file_name,
+            "admitted": shown is not None,
+            "error": error,
+            "findings": findings,
+            "plan": shown,
+        }
     )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 
 from twinspan.cli.site_file import CheckResult, findings_text, read
+from twinspan.engine.admission.bgp_group import AUTH_KEY_REMEDY, auth_key_problem
+from twinspan.engine.admission.ipsec_connection import PSK_REMEDY, psk_problem
 from twinspan.engine.compile import compile_site
 from twinspan.engine.compile.keys import Keys, keys_from, wanted_keys
 from twinspan.model.deployment import Deployment
@@ -75,12 +77,16 @@ def _read_key(name: str, source: SecretSource | None, site_file: Path) -> Secret
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Rejected(
-            f"key {name}: cannot read {place}", remedy="give a readable file whose first line is the key"
+            f"key {name}: cannot read {place}: {getattr(error, 'strerror', None) or 'it is no UTF-8 text'}",
+            remedy="give a readable file whose first line is the key",
         ) from error
     return _checked(name, text.partition("\n")[0].strip())
 
 
 def _checked(name: str, text: str) -> Secret:
-    if not text or len(text) > 100 or any(c.isspace() or not c.isprintable() for c in text):
-        raise Rejected(f"key {name}: must be 1 to 100 printable characters without spaces", remedy="choose another key")
+    """A key from elsewhere keeps the rules of one in the site file."""
+    of_bgp = name.startswith("bgp:")
+    problem = auth_key_problem(text) if of_bgp else psk_problem(text)
+    if problem:
+        raise Rejected(f"key {name}: {problem}", remedy=AUTH_KEY_REMEDY if of_bgp else PSK_REMEDY)
     return Secret(text)

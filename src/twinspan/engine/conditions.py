@@ -28,12 +28,25 @@ def node_conditions(
             dropped = f", {session.dropped} dropped" if session.dropped else ""
             detail = f"{session.imported} of {limit} routes{dropped}"
             found.append(Condition(name="quota_high", subject=session.peer, detail=detail))
-    tracked = {h.track for r in config.routes for h in r.next_hops if h.track}
-    found += [
-        Condition(name="tunnel_dead", subject=name, detail="its probe is lost; another tunnel carries")
-        for name in sorted(tracked)
-        if probes_up.get(name) is False
-    ]
+    found += _dead_tunnels(config, probes_up)
     if problem:
         found.append(Condition(name="cannot_converge", subject=config.node, detail=problem))
     return tuple(found)
+
+
+def _dead_tunnels(config: DeviceConfig, probes_up: Mapping[str, bool | None]) -> list[Condition]:
+    """Next hops whose own probe is lost; whether another of the same route is left."""
+    dead: dict[str, bool] = {}
+    for route in config.routes:
+        left = any(h.track is None or probes_up.get(h.track) is not False for h in route.next_hops)
+        for hop in route.next_hops:
+            if hop.track and probes_up.get(hop.track) is False:
+                dead[hop.track] = left and dead.get(hop.track, True)
+    return [
+        Condition(
+            name="tunnel_dead",
+            subject=name,
+            detail="its probe is lost; " + ("another tunnel carries" if dead[name] else "no other tunnel is left"),
+        )
+        for name in sorted(dead)
+    ]

@@ -23,7 +23,7 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
-    """bgp, ike or probe."""
+    """bgp or ike."""
     span: str
     """Empty inside the cloud."""
     from_node: str

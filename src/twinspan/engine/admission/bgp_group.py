@@ -13,6 +13,7 @@ QUOTA_HEADROOM = 0.8
 """Share of a route quota above which growth is worth a warning."""
 
 _MD5_KEY_LENGTH = 80
+AUTH_KEY_REMEDY = f"choose letters, digits and marks, at most {_MD5_KEY_LENGTH}; or leave it out and one is made"
 """Longest TCP-MD5 key that Linux takes (TCP_MD5SIG_MAXKEYLEN)."""
 
 
@@ -92,18 +93,22 @@ def _announced(site: Site, family: str) -> int:
     return len(site.data_center.prefixes if family == "ipv4" else site.data_center.ipv6_prefixes)
 
 
-@rule("R-BGP-007", "A BGP key is 1 to 80 printable ASCII characters without spaces.", source=SEED_STEP_1)
+@rule(
+    "R-BGP-007", "A BGP key is 1 to 80 printable ASCII characters without spaces and double quotes.", source=SEED_STEP_1
+)
 def _key(site: Site) -> Iterator[Problem]:
     for name, group in site.bgp_groups.items():
         if group.auth_key is None or group.auth_key.value is None:
             continue
-        key = group.auth_key.value.reveal()
-        if len(key) > _MD5_KEY_LENGTH or not all("!" <= character <= "~" for character in key):
-            yield Problem(
-                ("bgp_groups", name, "auth_key"),
-                "the key is too long or has a character that routers do not take",
-                "choose letters, digits and marks, at most 80; or leave it out and one is made",
-            )
+        problem = auth_key_problem(group.auth_key.value.reveal())
+        if problem:
+            yield Problem(("bgp_groups", name, "auth_key"), problem, AUTH_KEY_REMEDY)
+
+
+def auth_key_problem(key: str) -> str:
+    """What is wrong with a BGP key, wherever it was read; empty if nothing."""
+    good = 0 < len(key) <= _MD5_KEY_LENGTH and all("!" <= character <= "~" and character != '"' for character in key)
+    return "" if good else "the key is empty, too long or has a character that routers do not take"
 
 
 RULES = (

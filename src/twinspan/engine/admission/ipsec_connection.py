@@ -17,6 +17,7 @@ from twinspan.model.site import Site
 PSK_LENGTH = 100
 PSK_MARKS = "~`!@#$%^&*()_-+={}[]\\|;:',.<>/?"
 """Characters of a pre-shared key beside letters and digits (CreateVpnConnection)."""
+PSK_REMEDY = f"at most {PSK_LENGTH} letters, digits and {PSK_MARKS}; or leave it out and one is made"
 
 _Proposal = tuple[Path, IkeSpec, IpsecSpec]
 
@@ -78,12 +79,18 @@ def _psk(site: Site) -> Iterator[Problem]:
         for path, source in _keys(connection):
             if source is None or source.value is None:
                 continue
-            key = source.value.reveal()
-            allowed = all(character.isascii() and (character.isalnum() or character in PSK_MARKS) for character in key)
-            if len(key) > PSK_LENGTH or not allowed:
-                problem = "the key is too long" if allowed else "the key has a character that is not allowed"
-                remedy = f"at most {PSK_LENGTH} letters, digits and {PSK_MARKS}; or leave it out and one is made"
-                yield Problem(("ipsec_connections", name, *path), problem, remedy)
+            problem = psk_problem(source.value.reveal())
+            if problem:
+                yield Problem(("ipsec_connections", name, *path), problem, PSK_REMEDY)
+
+
+def psk_problem(key: str) -> str:
+    """What is wrong with a pre-shared key, wherever it was read; empty if nothing."""
+    if not all(character.isascii() and (character.isalnum() or character in PSK_MARKS) for character in key):
+        return "the key has a character that is not allowed"
+    if len(key) > PSK_LENGTH:
+        return "the key is too long"
+    return "" if key else "the key is empty"
 
 
 @rule("R-IPSEC-005", "More than one protected prefix on a side needs IKEv2.", source="CreateVpnConnection")
