@@ -31,7 +31,9 @@ def missing(deployment: Deployment, answers: Answers) -> tuple[str, ...]:
 def node_missing(config: DeviceConfig, report: DeviceReport) -> tuple[str, ...]:
     """What one node lacks; empty when it is established and proven."""
     if report.observed_generation < config.generation:
-        return ("config not applied",)
+        # Why it cannot (a daemon that will not start, a port that is taken) is known on the node alone.
+        reasons = [alarm.detail for alarm in report.alarms if alarm.name == "cannot_converge"]
+        return (f"config not applied{': ' if reasons else ''}{'; '.join(reasons)}",)
     lacks = [*_sessions(config, report), *_tunnels(config, report), *_probes(config, report), *_spans(report)]
     if config.dhcp_client and not report.leases:
         lacks.append(f"no DHCP lease on {config.dhcp_client}")

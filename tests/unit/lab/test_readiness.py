@@ -8,6 +8,7 @@ from twinspan.lab.readiness import missing, node_missing
 from twinspan.model.deployment import Deployment, Endpoint, Expectation, Topology
 from twinspan.model.device_config import Bfd, Bgp, BgpPeer, DeviceConfig, IpsecTunnel, Probe
 from twinspan.model.device_report import (
+    Alarm,
     BfdStatus,
     BgpStatus,
     DeviceReport,
@@ -108,3 +109,9 @@ def test_a_node_that_does_not_answer_is_named_among_the_others() -> None:
     answers = {"gateway": GOOD, "vbr": AgentUnreachable("vbr: no", delay_s=1)}
     assert missing(deployment, answers) == ("vbr: agent does not answer",)
     assert missing(deployment, {"gateway": GOOD}) == ("vbr: agent does not answer",)
+
+
+def test_a_node_that_cannot_apply_its_config_says_why():
+    taken = Alarm(name="cannot_converge", subject="gateway", since_ns=1, detail="bird: port 179 is taken")
+    report = msgspec.structs.replace(GOOD, observed_generation=1, alarms=(taken,))
+    assert node_missing(CONFIG, report) == ("config not applied: bird: port 179 is taken",)
