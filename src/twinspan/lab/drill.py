@@ -211,12 +211,12 @@ class Drill:
 
     def _limit_s(self) -> float:
         return (
-            LEAD_S
+            self._options.lead_s
             + self._switch_limit_s()
             + ALARM_LIMIT_S
             + self._hold_s()
             + self._return_limit_s()
-            + 2 * SETTLE_S
+            + 2 * self._options.settle_s
             + 30.0
         )
 

@@ -21,7 +21,7 @@ from twinspan.model.drill import Jitter
 
 STEP_MS = 1.0
 MOST_SAMPLES = 600_000
-"""Ten minutes; then it goes on without keeping more."""
+"""Ten minutes; then it measures no more."""
 
 
 class JitterMeter:
