@@ -12,8 +12,8 @@ from collections.abc import Callable
 POLL_S = 0.02
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float) -> bool:
-    """Ask again every 20 ms until the condition holds or `limit_s` seconds are over."""
+def wait_until(condition: Callable[[], bool], limit_s: float, poll_s: float = POLL_S) -> bool:
+    """Ask again every `poll_s` seconds until the condition holds or `limit_s` seconds are over."""
     end = time.monotonic() + limit_s
     while True:
         if condition():
@@ -21,4 +21,4 @@ def wait_until(condition: Callable[[], bool], limit_s: float) -> bool:
         left = end - time.monotonic()
         if left <= 0:
             return False
-        time.sleep(min(POLL_S, left))
+        time.sleep(min(poll_s, left))

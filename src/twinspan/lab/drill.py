@@ -54,6 +54,7 @@ READY: Path = "circuit"
 """Where both directions must be before anything is broken: a fault of a span that carries nothing shows nothing."""
 ALARM_LIMIT_S = 10.0
 """A dead standby must be known within this time."""
+RETURN_POLL_S = 0.1
 CLOCK_ROUNDS = 5
 ONE_MOMENT = {"bgp-reset", "daemon-kill", "agent-kill"}
 """Faults that are over in an instant."""
@@ -125,7 +126,7 @@ class Drill:
             self._say("healing")
             healed = injection.heal()
             self._say(f"waiting for the way back (hold-down {self._timers.hold_down_s:g} s)")
-            self._await(watcher, self._expected.after, self._return_limit_s())
+            self._await_return(watcher)
             self._pause(self._options.settle_s)
         finally:
             if injection is not None:
@@ -227,6 +228,26 @@ class Drill:
         if self._fault in ONE_MOMENT and path == self._expected.during:
             limit_s = ONE_SHOT_S
         wait_until(lambda: all(watcher.current().get(d) == path for d in DIRECTIONS), limit_s)
+
+    def _await_return(self, watcher: PathWatcher) -> None:
+        """Until both directions are back and the gateway has decided so, or the limit.
+
+        Routes alone are not enough: after both spans were dead the first one that is proven takes the traffic, and that
+        may be the standby although BGP has put the circuit's routes back a moment earlier.
+        """
+
+        def returned() -> bool:
+            if any(watcher.current().get(d) != self._expected.after for d in DIRECTIONS):
+                return False
+            try:
+                with self._lab.agent("gateway") as agent:
+                    decided = agent.report().failover
+            except TwinspanError:
+                return False  # its agent is just starting again
+            active = {s.name for s in decided.spans if s.role == "active"} if decided else set()
+            return decided is None or (decided.carrying in active and not decided.override)
+
+        wait_until(returned, self._return_limit_s(), RETURN_POLL_S)
 
     def _await_alarm(self, since_ns: int) -> None:
         """Until the gateway has raised the alarm that this fault must raise, or the limit; the verdict tells."""
