@@ -54,10 +54,14 @@ class Load:
                     f"an end of the measuring load did not start: {said or 'it ended without a word'}",
                     remedy="check that the lab's nodes are up (twinspan lab status), then run the drill again",
                 )
-        for end in ends:
-            assert end.stdin is not None
-            end.stdin.write(b"go\n")
-            end.stdin.flush()
+        try:
+            for end in ends:
+                assert end.stdin is not None
+                end.stdin.write(b"go\n")
+                end.stdin.flush()
+        except BrokenPipeError as error:
+            _kill(ends)
+            raise Unavailable("an end of the measuring load died", remedy="run the drill again") from error
         return cls(ends, 1000 / rate_hz)
 
     def stop(self) -> tuple[StreamLog, ...]:
