@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -20,6 +22,7 @@ from twinspan.model.device_report import Event
 from twinspan.model.secret import Secret
 
 pytestmark = pytest.mark.topology
+SO_RCVBUFFORCE = 33
 
 
 class Node:
@@ -167,6 +170,43 @@ def test_a_killed_charon_is_noticed_and_the_tunnel_comes_back(pair: Pair, end: s
         assert await node.ensure() == ["charon of tunnel t1 restarted", "tunnel t1 loaded"]
         await pair.bench.eventually(lambda: pair.gateway.ping("169.254.1.2"))
         assert node.driver.daemons()[0].restarts == 1
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+def test_a_pause_of_charon_delays_packets_and_loses_none(pair: Pair) -> None:
+    """Half a second of users' packets waits in its socket; the default buffer holds some 160."""
+    sent = 500
+
+    async def scenario() -> None:
+        await pair.up(both())
+        with pair.bench.inside(pair.vpn.namespace):
+            receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
+            receiver.bind(("169.254.1.2", 0))
+        with pair.bench.inside(pair.gateway.namespace):
+            sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with receiver, sender:
+            await pair.bench.eventually(lambda: pair.gateway.ping("169.254.1.2"))
+            pid = pair.vpn.driver.daemons()[0].pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                for number in range(sent):
+                    sender.sendto(number.to_bytes(4, "big") + bytes(60), receiver.getsockname())
+                    await asyncio.sleep(0.001)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            got: set[bytes] = set()
+
+            def all_here() -> bool:
+                with contextlib.suppress(BlockingIOError):
+                    while len(got) < sent:
+                        got.add(receiver.recv(100, socket.MSG_DONTWAIT))
+                return len(got) == sent
+
+            await pair.bench.eventually(all_here)
         await pair.down()
 
     asyncio.run(scenario())

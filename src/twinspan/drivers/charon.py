@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from twinspan.drivers.daemon import Daemon, DaemonFailed, Program, accepts, make_private_dir, write_private
+from twinspan.drivers.receive_buffer import enlarge_receive_buffers
 from twinspan.drivers.vici_client import ViciClient
 from twinspan.model.device_config import IpsecTunnel
 from twinspan.model.device_report import DaemonStatus, Event, TunnelStatus
@@ -31,6 +32,8 @@ from twinspan.wire.swanctl import (
 
 CHARON = Program(name="charon", executable=Path("/usr/lib/ipsec/charon"), package="strongswan-charon")
 _START_S = 5.0
+_RECEIVE_BUFFER_BYTES = 4 << 20
+"""Some three thousand small packets: a pause of charon becomes a delay, no loss."""
 _LOG_LIMIT_BYTES = 1_000_000
 _INITIATE_PERIOD_S = 3.0
 """charon repeats by itself what nobody answers, but not what was refused: asked again this often."""
@@ -127,6 +130,8 @@ class Charon:
         self._listening = False
         self._daemon.start(["unshare", "--mount", *shell], {"STRONGSWAN_CONF": str(self._dir / "strongswan.conf")})
         await self._daemon.wait_ready(lambda: accepts(socket) and self.device is not None, _START_S, log)
+        if self._daemon.pid is not None:
+            enlarge_receive_buffers(self._daemon.pid, _RECEIVE_BUFFER_BYTES)
         return f"charon of tunnel {self._name} {'restarted' if again else 'started'}"
 
     async def _load(self, tunnel: IpsecTunnel) -> None:
