@@ -35,14 +35,10 @@ def enlarge_receive_buffers(pid: int, size_bytes: int) -> int:
 
 
 def _sockets_of(pid: int) -> list[int]:
-    found = []
     try:
-        for entry in Path(f"/proc/{pid}/fd").iterdir():
-            if str(entry.readlink()).startswith("socket:"):
-                found.append(int(entry.name))
-    except OSError:
-        return found
-    return found
+        return [int(e.name) for e in Path(f"/proc/{pid}/fd").iterdir() if str(e.readlink()).startswith("socket:")]
+    except OSError:  # gone, or a descriptor closed while we looked
+        return []
 
 
 def _enlarge(process: int, number: int, size_bytes: int) -> bool:
