@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from twinspan.model.device_config import DeviceConfig, Profile
+from twinspan.model.device_config import DeviceConfig
+from twinspan.model.fields import Profile
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):

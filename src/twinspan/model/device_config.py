@@ -11,10 +11,10 @@ from typing import Literal
 
 import msgspec
 
+from twinspan.model.fields import Profile
 from twinspan.model.secret import Secret
 
 Family = Literal["ipv4", "ipv6"]
-Profile = Literal["edge", "cloud"]
 NodeRole = Literal[
     "gateway", "vbr", "vpn_gateway", "transit_router", "office_vpc", "user_vpc", "services", "pc", "office_host"
 ]

@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from twinspan.model.device_config import Family, NodeRole, Profile
+from twinspan.model.device_config import Family, NodeRole
+from twinspan.model.fields import Profile
 
 EventSource = Literal[
     "link", "bfd", "bgp", "ike", "probe", "route", "failover", "health_check", "dns", "daemon", "config", "drift"

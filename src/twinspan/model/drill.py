@@ -11,8 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from twinspan.model.device_config import Profile
 from twinspan.model.device_report import EventSource
+from twinspan.model.fields import Profile
 
 Direction = Literal["site_to_cloud", "cloud_to_site"]
 Protocol = Literal["udp", "tcp", "icmp"]
