@@ -16,7 +16,6 @@ from twinspan.cli.drill_style import CSS
 from twinspan.cli.drill_svg import NAMES, draw
 from twinspan.cli.drill_words import (
     SOURCES,
-    TOWARDS,
     against,
     alarm,
     cut_off,
@@ -29,7 +28,7 @@ from twinspan.cli.drill_words import (
     way_back,
 )
 from twinspan.cli.markup import Markup, join, tag
-from twinspan.engine.drill_verdict import headline_results
+from twinspan.engine.drill_verdict import TOWARDS, headline_results
 from twinspan.model.drill import DrillReport, TimelineName
 
 ORDER: tuple[TimelineName, ...] = ("failover", "whole", "failback")

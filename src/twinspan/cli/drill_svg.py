@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from twinspan.cli.drill_axis import LEFT, RIGHT, TOP, WIDTH, Scale, axis
 from twinspan.cli.drill_labels import Row, rows, text_width
-from twinspan.cli.drill_words import PATHS, SHORT, SOURCES, TOWARDS, clean, duration, happenings, headline
+from twinspan.cli.drill_words import PATHS, SHORT, SOURCES, clean, duration, happenings, headline
 from twinspan.cli.markup import Markup, tag
-from twinspan.engine.drill_verdict import headline_results
+from twinspan.engine.drill_verdict import TOWARDS, headline_results
 from twinspan.model.drill import Direction, DrillReport, Gap, Lane, Path, Timeline
 
 DELIVERY = 42.0

@@ -11,7 +11,6 @@ from twinspan.cli.drill_words import (
     PATHS,
     SHORT,
     SOURCES,
-    TOWARDS,
     Cut,
     Happening,
     cut_off,
@@ -20,7 +19,7 @@ from twinspan.cli.drill_words import (
     phase_name,
 )
 from twinspan.cli.markup import Markup, join, tag
-from twinspan.engine.drill_verdict import headline_results
+from twinspan.engine.drill_verdict import TOWARDS, headline_results
 from twinspan.model.drill import DirectionResult, DrillReport, Phase
 
 BAR_WIDTH = 210.0

@@ -13,7 +13,6 @@ import msgspec
 from twinspan.engine.drill_verdict import headline_results
 from twinspan.model.drill import Direction, DrillEvent, DrillReport, Path, Phase
 
-TOWARDS: dict[Direction, str] = {"site_to_cloud": "towards the cloud", "cloud_to_site": "towards the site"}
 SHORT: dict[Direction, str] = {"site_to_cloud": "to cloud", "cloud_to_site": "to site"}
 PATHS: dict[Path, str] = {"circuit": "circuit", "vpn": "VPN", "none": "none", "mixed": "mixed"}
 SOURCES = {

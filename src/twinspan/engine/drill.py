@@ -226,7 +226,7 @@ def path_use(facts: DrillFacts, direction: Direction) -> PathUse:
 
 def load_notes(log: StreamLog) -> Iterable[str]:
     """Sentences on how the measurement itself went, for one stream."""
-    name = f"{log.protocol} {log.direction}"
+    name = f"{log.protocol.upper()} {drill_verdict.TOWARDS[log.direction]}"
     if log.receiver_drops:
         yield f"{name}: {log.receiver_drops} packets arrived but the measuring socket was full; they count as lost"
     for errno_name, count in sorted(log.send_errors.items()):

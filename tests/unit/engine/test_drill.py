@@ -268,9 +268,9 @@ def test_a_forced_drill_is_judged_and_says_that_it_was_forced() -> None:
 
 def test_losses_of_the_measurement_itself_are_told() -> None:
     logs = (stream(blackout, send_errors={"ENETUNREACH": 3}), stream(blackout, "cloud_to_site", receiver_drops=2))
-    told = " ".join(compose(facts(), logs).remarks)
-    assert "3 sends refused by the kernel with ENETUNREACH" in told
-    assert "2 packets arrived but the measuring socket was full" in told
+    refused, arrived = compose(facts(), logs).remarks
+    assert refused.startswith("UDP towards the cloud: 3 sends refused by the kernel with ENETUNREACH")
+    assert arrived.startswith("UDP towards the site: 2 packets arrived but the measuring socket was full")
 
 
 # ---- properties
