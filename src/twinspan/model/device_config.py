@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from twinspan.model.fields import Profile
+from twinspan.model.cloud_management import CloudManagement
 from twinspan.model.secret import Secret
 
 Family = Literal["ipv4", "ipv6"]
@@ -309,3 +310,5 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Link on which the node asks for its address (the PC when the data centre's DHCP hands out DNS)."""
     resolvers: tuple[str, ...] = ()
     """DNS servers of a host with a fixed address."""
+    cloud: CloudManagement | None = None
+    """How the node is managed over the cloud connection; None: it is not."""

@@ -1,0 +1,262 @@
+"""Every message of the cloud connection, as typed values.
+
+In: JSON bytes. Out: values, or `DecodeFailed` naming the field. Steps 1 to 4 of the seed are HTTP requests; after the
+upgrade messages are text frames: a JSON object each whose `type` says which. A field that a peer does not know is
+ignored, so that a newer peer may add one; a field may never change its meaning. Next: `device`, `server`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+VERSIONS: tuple[int, ...] = (1,)
+"""Protocol versions spoken here, newest first. A server accepts its own and the one before."""
+PREFIX = "/cloud/v1"
+AUTHORITY_PATH = f"{PREFIX}/authority"
+AUTHENTICATION_PATH = f"{PREFIX}/authentication"
+REGISTRATION_PATH = f"{PREFIX}/registration"
+TUNNEL_PATH = f"{PREFIX}/tunnel"
+SERVICE_PATH = f"{PREFIX}/service"
+SUBPROTOCOL = "twinspan.cloud.v1"
+MAX_BODY_BYTES = 16 << 10
+"""Of a request or response before the upgrade."""
+MAX_CONTROL_BYTES = 64 << 10
+"""Of a message on the main connection."""
+MAX_SERVICE_BYTES = 4 << 20
+"""Of a message on a sub-connection: a whole config or report fits many times."""
+MAX_SERVICES = 16
+"""Sub-connections of one device."""
+
+Serial = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+ServiceName = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9-]*$")]
+Text = Annotated[str, msgspec.Meta(max_length=512)]
+Token = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+Method = Literal["password", "token", "certificate"]
+FailureReason = Literal["not_admitted", "protocol", "version", "busy", "sequence"]
+"""`not_admitted` says neither whether the serial exists nor what was wrong with the proof."""
+RefusalReason = Literal["incompatible_hardware", "duplicate", "quarantined", "session", "ticket", "busy", "removed"]
+
+
+class CloseCode:
+    """WebSocket close codes of this protocol (private range of RFC 6455 7.4.2)."""
+
+    SUPERSEDED = 4001
+    QUARANTINED = 4002
+    REMOVED = 4003
+    UNBOUND = 4004
+    DRAINING = 4005
+    PROTOCOL = 4006
+    DEAD = 4007
+    OVERFLOW = 4008
+
+
+# --------------------------------------------------------------------------------------------- HTTP, before the upgrade
+
+
+class AuthenticationRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """First request: who it is and which proof it offers (seed 000, step 1)."""
+
+    versions: tuple[int, ...]
+    serial: Serial
+    boot_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """Random at each start of the device: the same serial with the same boot-id is the same device returning."""
+    method: Method = "password"
+    message: Token | None = None
+    """`password`, `token`: the SCRAM client-first-message. `certificate`: none."""
+
+
+class AuthenticationProof(msgspec.Struct, frozen=True, kw_only=True):
+    """Second request on the same connection: the SCRAM client-final-message."""
+
+    message: Token
+
+
+class AuthenticationChallenge(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to the first request: the SCRAM server-first-message."""
+
+    result: Literal["challenge"] = "challenge"
+    message: str
+
+
+class AuthenticationSuccess(msgspec.Struct, frozen=True, kw_only=True):
+    """The seed's success packet."""
+
+    result: Literal["success"] = "success"
+    version: int
+    session: str
+    """To be named in the registration, on this connection only."""
+    message: str | None = None
+    """SCRAM server-final-message: the server's own proof. None with a certificate."""
+    server_time_ns: int
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The seed's failure packet, and every other refusal before the upgrade."""
+
+    result: Literal["failure"] = "failure"
+    reason: str
+    """One of `FailureReason`, `RefusalReason`."""
+    detail: str = ""
+    retry_after_s: float | None = None
+    """Not before this; None: the device's own backoff."""
+
+
+class Verifier(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server keeps instead of a password (RFC 5802 section 3). Base64."""
+
+    salt: str
+    iterations: int
+    stored_key: str
+    server_key: str
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """Instead of the authentication: a ticket of the last registration, and the proof of its key."""
+
+    ticket: Token
+    nonce: Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
+    proof: Annotated[str, msgspec.Meta(min_length=32, max_length=64)]
+    """Base64 of HMAC-SHA256(key, ticket ":" nonce ":" channel binding in hex)."""
+
+
+class RegistrationRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Seed 000, step 3."""
+
+    serial: Serial
+    boot_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    session: str | None = None
+    resume: Resume | None = None
+    versions: tuple[int, ...] = VERSIONS
+    platform: Text = ""
+    module_type: Text = ""
+    software: Text = ""
+    services: Annotated[tuple[ServiceName, ...], msgspec.Meta(max_length=MAX_SERVICES)] = ()
+    """Service modules of the device that want a sub-connection."""
+    keepalive_s: Annotated[float, msgspec.Meta(ge=0.05, le=600)] = 180
+    ping_s: Annotated[float, msgspec.Meta(ge=0.05, le=600)] = 60
+    dead_after_s: Annotated[float, msgspec.Meta(ge=0.05, le=1800)] | None = None
+    last_down: Text = ""
+    """Why the connection before this one ended, as the device saw it."""
+    enrolment: Verifier | None = None
+    """After a one-time token: the verifier of the secret that the device has made for itself."""
+
+
+class ResumeGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next registration may present. `key` never leaves the TLS connection and the device's state file."""
+
+    ticket: str
+    key: str
+    """Base64."""
+    expires_in_s: float
+
+
+class RegistrationResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """Seed 000, step 4."""
+
+    result: Literal["success"] = "success"
+    version: int = 1
+    url: str
+    """Of the worker that owns the device from now on; its ticket is good once, for 60 s."""
+    epoch: int
+    server_time_ns: int
+    resume: ResumeGrant | None = None
+    message: str | None = None
+    """With a resume: the server's own proof, base64 of HMAC-SHA256(key, "server:" ticket ":" nonce ":" binding)."""
+    note: str = ""
+    """For people: for example that the hardware is not in the compatibility table."""
+
+
+# ------------------------------------------------------------------------------------------------ the main connection
+
+
+class Keepalive(msgspec.Struct, frozen=True, kw_only=True, tag="keepalive", tag_field="type"):
+    sequence: int
+
+
+class SubconnectionsRequest(msgspec.Struct, frozen=True, kw_only=True, tag="subconnections-request", tag_field="type"):
+    """Seed 000, step 7. Empty `services`: all that were named in the registration."""
+
+    services: tuple[ServiceName, ...] = ()
+
+
+class UnbindingCode(msgspec.Struct, frozen=True, kw_only=True, tag="unbinding-code", tag_field="type"):
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class KeepaliveReply(msgspec.Struct, frozen=True, kw_only=True, tag="keepalive-reply", tag_field="type"):
+    sequence: int
+    server_time_ns: int
+
+
+class ServiceUrl(msgspec.Struct, frozen=True, kw_only=True):
+    service: str
+    url: str
+
+
+class Subconnections(msgspec.Struct, frozen=True, kw_only=True, tag="subconnections", tag_field="type"):
+    services: tuple[ServiceUrl, ...]
+    unknown: tuple[str, ...] = ()
+    """Asked for, and not served here."""
+
+
+class UnbindingResult(msgspec.Struct, frozen=True, kw_only=True, tag="unbinding-result", tag_field="type"):
+    id: str
+    accepted: bool
+    detail: str = ""
+
+
+class Drain(msgspec.Struct, frozen=True, kw_only=True, tag="drain", tag_field="type"):
+    """A planned restart: connect anew at a random moment within `within_ms`, not before `after_ms`."""
+
+    after_ms: int
+    within_ms: int
+
+
+class Authorities(msgspec.Struct, frozen=True, kw_only=True, tag="authorities", tag_field="type"):
+    """All authorities whose certificates the servers may show from now on (PEM); the device trusts no other."""
+
+    certificates: tuple[str, ...]
+
+
+DeviceMessage = Keepalive | SubconnectionsRequest | UnbindingCode
+ServerMessage = KeepaliveReply | Subconnections | UnbindingResult | Drain | Authorities
+
+
+class DecodeFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came is no such message: which field, and why. Never the value."""
+
+    detail: str
+
+
+_encoder = msgspec.json.Encoder()
+_device_decoder: msgspec.json.Decoder[DeviceMessage] = msgspec.json.Decoder(DeviceMessage)
+_server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """JSON of any message."""
+    return _encoder.encode(message)
+
+
+def decode_device_message(data: bytes | memoryview) -> DeviceMessage | DecodeFailed:
+    """What a device says on the main connection."""
+    try:
+        return _device_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return DecodeFailed(detail=_short(error))
+
+
+def decode_server_message(data: bytes | memoryview) -> ServerMessage | DecodeFailed:
+    """What a server says on the main connection."""
+    try:
+        return _server_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return DecodeFailed(detail=_short(error))
+
+
+def _short(error: Exception) -> str:
+    return (str(error) or type(error).__name__)[:200]
