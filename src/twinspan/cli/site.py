@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from twinspan.cli.site_file import CheckResult, findings_text, read
+from twinspan.cli.site_file import CheckResult, findings_text, read, read_file
 from twinspan.engine.admission.bgp_group import AUTH_KEY_REMEDY, auth_key_problem
 from twinspan.engine.admission.ipsec_connection import PSK_REMEDY, psk_problem
 from twinspan.engine.compile import compile_site
@@ -74,7 +74,7 @@ def _read_key(name: str, source: SecretSource | None, site_file: Path) -> Secret
         return _checked(name, os.environ[source.env])
     place = site_file.parent / source.file
     try:
-        text = place.read_text(encoding="utf-8")
+        text = read_file(place).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise Rejected(
             f"key {name}: cannot read {place}: {getattr(error, 'strerror', None) or 'it is no UTF-8 text'}",

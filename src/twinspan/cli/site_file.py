@@ -5,6 +5,8 @@ The one function that others call is `check`; `read` adds the file system, `find
 In: bytes or a path. Out: `CheckResult`. Next: `engine.compile`.
 """
 
+import errno
+import stat
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
@@ -24,6 +26,7 @@ from twinspan.wire.site_file_rules import SIZE_LIMIT
 SHOWN_AT_ONCE = 20
 """Findings printed at once: what follows the twentieth is mostly its consequence."""
 
+_NO_FILES = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
 _SEVERITIES = ("error", "warning", "info")
 
 
@@ -51,11 +54,23 @@ def check(text: bytes, file_name: str) -> CheckResult:
 def read(path: FilePath) -> CheckResult:
     """`check` a file. Raises `Rejected` if it cannot be read at all."""
     try:
-        with path.open("rb") as file:
-            content = file.read(SIZE_LIMIT + 1)
+        content = read_file(path)
     except OSError as error:
         raise Rejected(f"cannot read {path}: {error.strerror}", remedy="give the path of a site file") from error
     return check(content, path.name)
+
+
+def read_file(path: FilePath) -> bytes:
+    """A file's content, one byte more than a site file may have at most. Raises OSError.
+
+    What is no file is not opened: reading a pipe waits for its writer, and some devices act when they are opened.
+    """
+    kind = path.stat().st_mode
+    if not stat.S_ISREG(kind):
+        what = next((words for is_it, words in _NO_FILES if is_it(kind)), "a device")
+        raise OSError(errno.EINVAL, f"it is {what} and no file")
+    with path.open("rb") as file:
+        return file.read(SIZE_LIMIT + 1)
 
 
 def _profile(data: dict[str, object]) -> Profile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,15 @@ def lines_of_json(text: str) -> list[dict[str, Any]]:
 
 def test_exit_codes_tell_good_doubtful_and_bad_apart(refused: Path) -> None:
     assert [main.run(["plan", str(p)]) for p in (GOOD, WARNED, refused)] == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_pipe_is_no_site_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert main.run(["plan", str(tmp_path / "pipe")]) == 2
+    shown = capsys.readouterr().err
+    assert "pipe: it is a named pipe" in shown
+    assert "Way out: give the path of a site file" in shown
 
 
 def test_the_worst_of_several_files_is_the_exit_code(refused: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +78,16 @@ def test_a_variable_that_is_not_set_is_named(site: Any, monkeypatch: pytest.Monk
     assert caught.value.remedy
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_file_that_is_missing_or_unreadable_is_named_with_the_reason(site: Any, tmp_path: Path) -> None:
     with pytest.raises(Rejected, match=f"key bgp:vbr: cannot read {tmp_path}/none: No such file"):
         load_deployment(site(bgp={"file": "none"}))
     (tmp_path / "folder").mkdir()
-    with pytest.raises(Rejected, match="folder: Is a directory"):
+    with pytest.raises(Rejected, match="folder: it is a directory"):
         load_deployment(site(bgp={"file": "folder"}))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Rejected, match="pipe: it is a named pipe"):
+        load_deployment(site(bgp={"file": "pipe"}))
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00hush")
     with pytest.raises(Rejected, match="binary: it is no UTF-8 text"):
         load_deployment(site(bgp={"file": "binary"}))

@@ -1,5 +1,6 @@
 """Checking a site file from bytes to findings."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,20 @@ def test_a_file_that_is_not_there_is_rejected_with_a_way_out(tmp_path: Path) -> 
         read(tmp_path / "none.yaml")
 
 
-def test_a_folder_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(Rejected, match="directory"):
-        read(tmp_path)
+@pytest.mark.usefixtures("impatient")
+def test_what_is_no_file_is_rejected_at_once_and_named(tmp_path: Path) -> None:
+    """A pipe without a writer would otherwise be waited for; some devices act when they are opened."""
+    pipe, folder = tmp_path / "pipe.yaml", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for path, reason in (
+        (pipe, "it is a named pipe"),
+        (Path("/dev/null"), "it is a device"),
+        (folder, "it is a directory"),
+    ):
+        with pytest.raises(Rejected, match=f"cannot read {path}: {reason}") as caught:
+            read(path)
+        assert caught.value.remedy == "give the path of a site file"
 
 
 def test_ten_megabytes_are_answered_in_one_sentence(tmp_path: Path) -> None:
