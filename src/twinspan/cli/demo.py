@@ -47,7 +47,7 @@ def demo(site: Path, html: Path, keep: bool) -> int:
     \b
     Examples:
       twinspan demo
-      KEEP=1 twinspan demo      (then: twinspan lab status, twinspan lab shell gateway)
+      KEEP=1 twinspan demo      (then: twinspan lab status)
     """
     require_root()
     require_writable(html)

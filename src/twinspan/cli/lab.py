@@ -54,7 +54,7 @@ def up(site: Path, name: str | None, deadline: float, keep: bool) -> int:
     \b
     Examples:
       twinspan lab up site.yaml
-      twinspan lab up site.yaml --name second     (several labs may stand side by side)
+      twinspan lab up site.yaml --name second    (labs may stand side by side)
     """
     require_root()
     deployment = load_deployment(site)

@@ -6,6 +6,7 @@ does the same with load on the lab and a stopwatch.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Literal
@@ -21,12 +22,18 @@ from twinspan.model.errors import Rejected
 
 LAB_OPTION = click.option("--name", "-n", metavar="NAME", help="Which lab; not needed while there is only one.")
 _DEFAULTS = FaultOptions()
+HELP_WIDTH = 76
+"""80 columns without the indents of click and of the list."""
 
 
 def _fault_list() -> str:
-    """The faults for --help, one per line; \\b keeps click from joining the lines."""
+    """The faults for --help, each on lines of its own; \\b keeps click from joining them."""
     width = max(len(name) for name in FAULTS)
-    return "\b\nFaults:\n" + "\n".join(f"  {name:<{width}}  {fault.does}" for name, fault in FAULTS.items())
+    entries = (
+        textwrap.fill(f"{name:<{width}}  {fault.does}", HELP_WIDTH, subsequent_indent=" " * (width + 2))
+        for name, fault in FAULTS.items()
+    )
+    return "\b\nFaults:\n" + textwrap.indent("\n".join(entries), "  ")
 
 
 HELP = f"""Break something in a lab. It heals by itself after --for seconds, even if every Twinspan process is killed.

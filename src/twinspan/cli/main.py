@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(package_name="twinspan", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show a traceback if Twinspan itself fails.")
 def twinspan(debug: bool) -> None:

@@ -96,6 +96,19 @@ def test_every_lab_command_has_a_help_with_an_example(name: str, capsys: pytest.
     assert "Example" in capsys.readouterr().out
 
 
+HELPS = [[], *([name] for name in main.COMMANDS), *(["lab", name] for name in ("up", "down", "break", "keep"))]
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+@pytest.mark.parametrize("words", HELPS, ids=" ".join)
+def test_a_help_fits_into_80_columns_on_any_terminal(
+    words: list[str], columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main.run([*words, "--help"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
+
+
 def test_help_loads_no_command() -> None:
     """What makes it fast: the overview is written without the rooms behind it."""
     code = (
