@@ -16,6 +16,7 @@ from twinspan.model.fields import Profile
 EventSource = Literal[
     "link", "bfd", "bgp", "ike", "probe", "route", "failover", "health_check", "dns", "daemon", "config", "drift"
 ]
+LinkKind = Literal["ethernet", "loopback", "other"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,12 +30,47 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class LinkCounters(msgspec.Struct, frozen=True, kw_only=True):
+    """Packets and bytes since the link was made, as the kernel counts them (rtnl_link_stats64)."""
+
+    rx_packets: int = 0
+    rx_bytes: int = 0
+    rx_errors: int = 0
+    rx_dropped: int = 0
+    rx_multicast: int = 0
+    tx_packets: int = 0
+    tx_bytes: int = 0
+    tx_errors: int = 0
+    tx_dropped: int = 0
+
+
 class LinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     up: bool
     """Administratively up and with carrier."""
     mtu: int
     addresses: tuple[str, ...] = ()
+    admin_up: bool | None = None
+    """None: a report of an older agent."""
+    kind: LinkKind = "other"
+    mac: str | None = None
+    """Hardware address, "02:fc:00:00:00:01"."""
+    speed_mbit: int | None = None
+    """As the driver says; None where there is no such thing, as with a tunnel device."""
+    full_duplex: bool | None = None
+    counters: LinkCounters | None = None
+
+
+class NeighborStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A neighbor whose hardware address the kernel knows (ARP or neighbor discovery)."""
+
+    address: str
+    mac: str
+    device: str
+    permanent: bool = False
+    """Set by hand: it does not age."""
+    age_s: int = 0
+    """Since it was last confirmed."""
 
 
 class BgpStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +87,9 @@ class BgpStatus(msgspec.Struct, frozen=True, kw_only=True):
     span: str | None = None
     import_held: bool = False
     export_held: bool = False
+    updates_received: int = 0
+    """Route changes since the session began; BIRD counts those, not messages."""
+    updates_sent: int = 0
 
 
 class BfdStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +108,23 @@ class TunnelStatus(msgspec.Struct, frozen=True, kw_only=True):
     child_state: str
     bytes_in: int = 0
     bytes_out: int = 0
+    packets_in: int = 0
+    packets_out: int = 0
+    local_address: str | None = None
+    """Outer addresses of the IKE SA; None without one."""
+    remote_address: str | None = None
+    initiator: bool = False
+    """This end began the IKE SA."""
+    established_s: int | None = None
+    """Age of the IKE SA."""
+    spi_in: str | None = None
+    """Eight hex digits; of the CHILD SA that carries."""
+    spi_out: str | None = None
+    child_age_s: int | None = None
+    child_remaining_s: int | None = None
+    """Until the CHILD SA's lifetime ends; it is renewed before."""
+    encapsulated: bool = False
+    """ESP in UDP (RFC 3948)."""
 
 
 class RouteStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +175,9 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """A condition somebody must know of, from its raise to its clear."""
 
     name: str
-    """standby_dead, both_dead, span_degraded, target_dead, asymmetric_path, flapping, quota_high, drift."""
+    """Of the failover decision: active_dead, standby_dead, both_dead, target_dead, flapping. Of the node itself:
+    quota_high, tunnel_dead, cannot_converge; bgp_down (a session is down for longer than its hold time and no other
+    alarm says why) and link_missing (the config names a physical link that the machine does not have)."""
     subject: str
     since_ns: int
     detail: str = ""
@@ -157,3 +215,6 @@ class DeviceReport(msgspec.Struct, frozen=True, kw_only=True):
     repairs: int = 0
     """Drift repairs since the agent started."""
     leases: tuple[str, ...] = ()
+    neighbors: tuple[NeighborStatus, ...] = ()
+    foreign_routes: tuple[RouteStatus, ...] = ()
+    """IPv4 and IPv6 routes of the main table that are neither Twinspan's nor BIRD's nor a link's own, e.g. by DHCP."""
