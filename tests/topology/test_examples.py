@@ -6,7 +6,9 @@ Then the VBR's health check as the one thing that watches (seed 004 Step 3).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -17,14 +19,18 @@ import pytest
 from msgspec.structs import replace
 
 from twinspan.cli.site import load_site
+from twinspan.drivers.vlan import VlanDriver
 from twinspan.engine.compile import compile_site
 from twinspan.engine.compile.keys import keys_from, wanted_keys
+from twinspan.lab.build import BRIDGE, run_ip
 from twinspan.lab.clock import wait_until
 from twinspan.lab.down import take_down
 from twinspan.lab.injection import Injection
 from twinspan.lab.lab import Lab
+from twinspan.lab.namespace import call_inside
 from twinspan.lab.state import FaultOptions
 from twinspan.lab.up import bring_up
+from twinspan.model.device_config import DeviceConfig, Link
 from twinspan.model.secret import Secret
 from twinspan.model.site import Site
 
@@ -183,6 +189,63 @@ def test_04_a_pulled_cable_under_a_vlan_is_seen_at_once() -> None:
         assert "dev circuit.100" in inside(lab, "gateway", "ip", "route", "get", "172.16.0.10")
         with circuit_dead:
             assert alarms(lab) == {"active_dead"}
+
+
+def has_address(lab: Lab, node: str, link: str, address: str) -> bool:
+    return f" {address} " in inside(lab, node, "ip", "-o", "addr", "show", "dev", link, "up")
+
+
+@contextlib.contextmanager
+def gateway_of_the_partner(lab: Lab, vlan_id: int, address: str) -> Iterator[str]:
+    """A namespace on the circuit with one VLAN and an address in it, as the other account's own gateway has them."""
+    name, circuit = f"tst-{os.getpid()}-partner", lab.segment_netns("circuit")
+    vlan = Link(name=f"circ0.{vlan_id}", kind="vlan", parent="circ0", vlan_id=vlan_id)
+    config = DeviceConfig(node="partner", role="gateway", site="partner", links=(vlan,))
+    run_ip([f"netns add {name}"])
+    try:
+        run_ip([f"link add circ0 netns {name} type veth peer name partner netns {circuit}"])
+        run_ip([f"link set partner master {BRIDGE}", "link set partner up"], netns=circuit)
+        run_ip(["link set circ0 up"], netns=name)
+        call_inside(name, lambda: asyncio.run(VlanDriver().ensure(config)))
+        run_ip([f"addr add {address} dev {vlan.name}", f"link set {vlan.name} up"], netns=name)
+        yield name
+    finally:
+        run_ip([f"netns del {name}"])
+
+
+def reaches(netns: str, address: str, link: str) -> bool:
+    """Whether a neighbour behind that link answers for the address, be it only its ARP."""
+    here = ["ip", "netns", "exec", netns]
+    subprocess.run([*here, "ip", "neigh", "flush", "to", address], capture_output=True, check=True)
+    ping = [*here, "ping", "-n", "-c", "1", "-W", "1", "-I", link, address]
+    if subprocess.run(ping, capture_output=True, check=False).returncode == 0:
+        return True
+    neighbours = subprocess.run([*here, "ip", "neigh", "show", address], capture_output=True, text=True, check=True)
+    return "lladdr" in neighbours.stdout
+
+
+def heard(lab: Lab, node: str, link: str) -> int:
+    shown = json.loads(inside(lab, node, "ip", "-json", "-statistics", "link", "show", "dev", link))
+    return int(shown[0]["stats64"]["rx"]["packets"])
+
+
+def test_04_two_accounts_share_the_circuit_and_neither_reaches_the_other_tagged_or_not() -> None:
+    with example("04-vlan/two-accounts.yaml", "cable") as (lab, circuit_dead):
+        other = lab.netns("vbr-partner")
+        assert has_address(lab, "vbr-partner", "circ0.200", "10.0.1.1/30")
+        for node, port in (("gateway", "circuit"), ("vbr", "circ0")):
+            for link in (port, f"{port}.100"):
+                assert not reaches(lab.netns(node), "10.0.1.1", link), f"{node} by {link}"
+        assert heard(lab, "vbr-partner", "circ0.200") == 0, "nobody else is in that VLAN yet"
+        with gateway_of_the_partner(lab, 200, "10.0.1.2/30") as partner:
+            assert reaches(partner, "10.0.1.1", "circ0.200"), "the partner's own gateway does"
+            for netns in (other, partner):
+                for link in ("circ0", "circ0.200"):
+                    assert not reaches(netns, "10.0.0.1", link)
+                    assert not reaches(netns, "10.0.0.2", link)
+            with circuit_dead:
+                assert not reaches(partner, "10.0.1.1", "circ0.200"), "the cable is one for all"
+            assert wait_until(lambda: reaches(partner, "10.0.1.1", "circ0.200"), 10)
 
 
 def test_05_ipv6_is_refused_at_both_ends_while_the_circuit_is_left_and_comes_back() -> None:

@@ -25,9 +25,11 @@ FIRST_INDEX = 100
 """Above every index that a new namespace gives out by itself."""
 
 # rp_filter: the larger of `all` and the interface's own counts, so both are 0: paths are asymmetric during a failover.
+# arp_ignore: a port answers for its own addresses only; else one would answer, without a tag, for those in its VLANs.
 # accept_dad, dad_transmits: an address must be usable at once, not after a second of duplicate detection.
 NODE_SYSCTLS = {
     "ipv4/conf/{}/rp_filter": "0",
+    "ipv4/conf/{}/arp_ignore": "1",
     "ipv4/conf/{}/send_redirects": "0",
     "ipv4/conf/{}/accept_redirects": "0",
     "ipv6/conf/{}/accept_dad": "0",

@@ -71,7 +71,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     topology: Topology
     configs: dict[str, DeviceConfig]
-    """By node name: gateway, vbr, vpn-gateway, transit-router, office-vpc, user-vpc, services, pc, office-host."""
+    """By node name: gateway, vbr, vpn-gateway, transit-router, office-vpc, user-vpc, services, pc, office-host; and
+    vbr-NAME for each VBR of another account on the circuit."""
     site_endpoint: Endpoint
     cloud_endpoint: Endpoint
     expectation: Expectation

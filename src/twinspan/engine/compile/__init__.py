@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from twinspan.engine.compile.cloud import cables
 from twinspan.engine.compile.facts import GATEWAY, PC, VBR, VPN_GATEWAY, Facts, gather
+from twinspan.engine.compile.foreign_vbr import PORT, compile_foreign_vbr, foreign_vbrs
 from twinspan.engine.compile.gateway import compile_gateway
 from twinspan.engine.compile.hosts import (
     compile_office_host,
@@ -40,6 +41,7 @@ def compile_site(site: Site, keys: Keys) -> Deployment:
         compile_services(facts),
         compile_pc(facts),
         compile_office_host(facts),
+        *(compile_foreign_vbr(site, node, vbr) for node, vbr in foreign_vbrs(site).items()),
     ]
     return Deployment(
         site=site.site,
@@ -60,23 +62,29 @@ def _topology(facts: Facts) -> Topology:
     ports = facts.site.gateway.ports
     lan = ((GATEWAY, ports.lan), (PC, "eth0"))
     wires = tuple(Wire(a=Port(node=a[0], link=a[1]), b=Port(node=b[0], link=b[1])) for a, b in (lan, *cables(facts)))
-    nodes = tuple(facts.node_index)
+    nodes, strangers = tuple(facts.node_index), foreign_vbrs(facts.site)
     return Topology(
-        nodes=nodes,
+        nodes=(*nodes, *strangers),
         wires=wires,
         segments=(
-            _segment("circuit", (GATEWAY, ports.circuit), (VBR, "circ0"), mtu=facts.vbr.mtu),
+            _segment(
+                "circuit",
+                (GATEWAY, ports.circuit),
+                (VBR, PORT),
+                *((node, PORT) for node in strangers),
+                mtu=max(vbr.mtu for vbr in (facts.vbr, *strangers.values())),
+            ),
             _segment("isp", (GATEWAY, ports.isp), (VPN_GATEWAY, "wan0")),
             Segment(name="management", kind="management", ports=tuple(Port(node=n, link="mgmt0") for n in nodes)),
         ),
     )
 
 
-def _segment(name: str, a: tuple[str, str], b: tuple[str, str], mtu: int = 1500) -> Segment:
+def _segment(name: str, *ports: tuple[str, str], mtu: int = 1500) -> Segment:
     return Segment(
         name=name,
         kind="circuit" if name == "circuit" else "isp",
-        ports=(Port(node=a[0], link=a[1]), Port(node=b[0], link=b[1])),
+        ports=tuple(Port(node=node, link=link) for node, link in ports),
         mtu=mtu,
     )
 
