@@ -23,7 +23,7 @@ from twinspan.lab.down import take_down
 from twinspan.lab.lab import Lab
 from twinspan.lab.places import daemons
 from twinspan.lab.up import bring_up
-from twinspan.model.device_config import DeviceConfig, NextHop, PolicyRule, StaticRoute
+from twinspan.model.device_config import BgpPeer, DeviceConfig, Link, NextHop, PolicyRule, StaticRoute
 from twinspan.model.device_report import DeviceReport, Event
 from twinspan.model.secret import Secret
 
@@ -165,6 +165,41 @@ def test_what_is_foreign_stays_untouched(lab):
     assert {show: inside(lab, "gateway", show) for show in things.values()} == before
     for command in things:
         inside(lab, "gateway", command.replace(" add ", " del ", 1).replace("del table", "delete table"))
+
+
+def test_a_session_that_stays_down_and_a_missing_link_are_alarms_until_they_are_there(lab):
+    base = config_of(lab)
+    assert base.bgp is not None
+    nobody = BgpPeer(
+        name="nobody",
+        family="ipv6",
+        local_address="fd00:9::1",
+        peer_address="fd00:9::2",
+        local_asn=base.bgp.asn,
+        peer_asn=65099,
+        link=lan_link(lab),
+        hold_time_s=3,
+    )
+    lan = next(link for link in base.links if link.name == lan_link(lab))
+    links = (replace(lan, addresses=(*lan.addresses, "fd00:9::1/64")), Link(name="nowhere0"))
+    wanted = replace(
+        base,
+        generation=2,
+        bgp=replace(base.bgp, peers=(*base.bgp.peers, nobody)),
+        links=(*(link for link in base.links if link != lan), *links),
+    )
+
+    def alarms() -> set[tuple[str, str]]:
+        return {(a.name, a.subject) for a in report(lab).alarms}
+
+    apply(lab, "gateway", wanted)
+    assert wait_until(lambda: alarms() == {("bgp_down", "nobody"), ("link_missing", "nowhere0")}, 15), alarms()
+    inside(lab, "gateway", "ip link add nowhere0 type bridge")
+    inside(lab, "gateway", "ip link set nowhere0 up")
+    assert wait_until(lambda: alarms() == {("bgp_down", "nobody")}, REPAIR_S), alarms()
+    apply(lab, "gateway", base)
+    inside(lab, "gateway", "ip link del nowhere0")
+    assert wait_until(lambda: alarms() == set(), REPAIR_S), alarms()
 
 
 def test_the_same_config_again_disturbs_nothing(lab):

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from twinspan.agent.alarms import AlarmBook
-from twinspan.agent.clock import pause
+from twinspan.agent.clock import pause, steady_ns
 from twinspan.agent.events import EventLog
 from twinspan.agent.failover_loop import FailoverLoop
 from twinspan.agent.journal import Journal
@@ -119,7 +119,7 @@ class Converger:
         sessions, _ = await drivers.bird.observe(config)
         if config is not self.config:
             return  # a newer one came meanwhile: what was found says nothing about it, and its wake-up is waiting
-        self._world.sessions = {s.peer: s for s in sessions}
+        self._world.set_sessions(sessions, steady_ns())
         self._configure_failover(config, sessions)
         self._finish(config, work)
 
@@ -201,9 +201,11 @@ class Converger:
     def note_conditions(self) -> None:
         """Raise and clear the node's own alarms as things stand now."""
         if self.config is not None:
-            probes = self._world.view().probes_up
-            found = node_conditions(self.config, self._world.sessions.values(), probes, self.problem)
-            self._alarms.hold("node", found)
+            decision = self._failover.decision
+            verdicts = decision.verdicts if decision else {}
+            dead = frozenset(name for name, verdict in verdicts.items() if verdict.healthy is False)
+            seen = self._world.node_view(steady_ns(), dead_spans=dead, problem=self.problem)
+            self._alarms.hold("node", node_conditions(self.config, seen))
 
 
 def _addresses(steps: tuple[Step, ...], verb: str) -> frozenset[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from twinspan.agent.clock import wall_ns
+from twinspan.agent.clock import steady_ns, wall_ns
 from twinspan.engine.health import ProbeState, probe_status
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import (
@@ -42,7 +42,7 @@ async def build_report(node: Node) -> DeviceReport:
         drivers.strongswan.observe(config),
         drivers.netlink.observe(),
     )
-    node.world.sessions = {s.peer: s for s in bgp}
+    node.world.set_sessions(bgp, steady_ns())
     return DeviceReport(
         node=config.node,
         role=config.role,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
+from twinspan.engine.conditions import NodeView
 from twinspan.engine.failover import SpanObservation
 from twinspan.engine.health import ProbeState
 from twinspan.engine.reconcile import Step, View
@@ -34,7 +35,8 @@ class World:
         self.revision = 0
         self.devices: Mapping[str, str] = {}
         self.probes: dict[str, ProbeState] = {}
-        self.sessions: dict[str, BgpStatus] = {}
+        self.sessions: Mapping[str, BgpStatus] = {}
+        self._session_down_since_ns: Mapping[str, int] = {}
         self.shut_links: frozenset[str] = frozenset()
         self.override_onto: str | None = None
         self._bgp_routes: dict[str, str | None] = {}
@@ -93,6 +95,12 @@ class World:
         self.kernel = replace(self.kernel, routes=frozenset(routes.values()))
         self.revision += 1
 
+    def set_sessions(self, sessions: Iterable[BgpStatus], now_ns: int) -> None:
+        """A full look at BGP replaces the last one; since when a session is down stays known."""
+        self.sessions = {s.peer: s for s in sessions}
+        down = [name for name, s in self.sessions.items() if s.state != "Established"]
+        self._session_down_since_ns = {name: self._session_down_since_ns.get(name, now_ns) for name in down}
+
     def link_is_up(self, name: str) -> bool:
         return self._links.get(name, False)
 
@@ -116,6 +124,17 @@ class World:
             override_onto=self.override_onto,
             installed={r.key(): r for r in self.kernel.routes},
             shut_links=self.shut_links,
+        )
+
+    def node_view(self, now_ns: int, *, dead_spans: frozenset[str], problem: str) -> NodeView:
+        """What the node's own alarms are judged by; the last two are known elsewhere."""
+        return NodeView(
+            sessions=self.sessions.values(),
+            down_for_ns={name: now_ns - since for name, since in self._session_down_since_ns.items()},
+            dead_spans=dead_spans,
+            probes_up=self.view().probes_up,
+            links=frozenset(self.kernel.links),
+            problem=problem,
         )
 
     def observe_spans(self, config: DeviceConfig) -> dict[str, SpanObservation]:

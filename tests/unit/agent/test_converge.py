@@ -6,9 +6,11 @@ import asyncio
 
 from msgspec.structs import replace
 
+from twinspan.agent import converge
 from twinspan.agent.converge import RETRY_S
 from twinspan.drivers.daemon import DaemonFailed
-from twinspan.model.device_config import Link, NextHop, StaticRoute
+from twinspan.model.device_config import Bgp, BgpPeer, Failover, FailoverSpan, Link, NextHop, StaticRoute
+from twinspan.model.device_report import BgpStatus
 from twinspan.model.kernel import KernelRoute
 from twinspan.wire.rtnetlink import LinkChanged
 
@@ -189,6 +191,65 @@ def test_a_foreign_route_is_neither_seen_nor_touched_when_ours_go(desk, config):
     asyncio.run(scenario())
     deleted = [s.route for s in desk.kernel.applied if s.verb == "route_del"]
     assert deleted == [KernelRoute(prefix="10.8.0.0/16", device="eth0", via="10.0.0.1")]
+
+
+def test_a_session_that_stays_down_is_an_alarm_until_it_is_back(desk, config, monkeypatch):
+    """The node has no failover policy, as at the far end: nothing else would say so."""
+    now_s = [100]
+    monkeypatch.setattr(converge, "steady_ns", lambda: now_s[0] * 1_000_000_000)
+    peer = BgpPeer(name="p", local_address="10.0.0.2", peer_address="10.0.0.1", local_asn=1, peer_asn=2, hold_time_s=9)
+    config = replace(config, bgp=Bgp(router_id="10.0.0.2", asn=1, peers=(peer,)))
+    told = []
+
+    async def scenario():
+        for at_s, state in ((100, "Active"), (109, "Connect"), (110, "Active"), (111, "Established"), (130, "Active")):
+            now_s[0] = at_s
+            desk.drivers.bird.sessions = [BgpStatus(peer="p", peer_address="10.0.0.1", state=state)]
+            await desk.settle(config)
+            told.append([(a.name, a.subject) for a in desk.alarms.alarms()])
+
+    asyncio.run(scenario())
+    assert told == [[], [], [("bgp_down", "p")], [], []]
+    assert desk.told("failover") == [
+        ("alarm raised: bgp_down", "no session with 10.0.0.1: Active"),
+        ("alarm cleared: bgp_down", "p"),
+    ]
+
+
+def test_a_session_over_a_span_that_is_called_dead_is_no_alarm_of_its_own(desk, config, monkeypatch):
+    now_s = [100]
+    monkeypatch.setattr(converge, "steady_ns", lambda: now_s[0] * 1_000_000_000)
+    peer = BgpPeer(name="p", local_address="10.0.0.2", peer_address="10.0.0.1", local_asn=1, peer_asn=2, span="c")
+    spans = (FailoverSpan(name="c", role="active", peers=("p",)), FailoverSpan(name="v", role="standby"))
+    config = replace(
+        config, bgp=Bgp(router_id="10.0.0.2", asn=1, peers=(peer,)), failover=Failover(spans=spans, prefixes=())
+    )
+    desk.drivers.bird.sessions = [BgpStatus(peer="p", peer_address="10.0.0.1", state="Active", span="c")]
+
+    async def scenario():
+        await desk.settle(config)
+        await desk.failover._step()
+        now_s[0] += 60
+        await desk.settle(config)
+
+    asyncio.run(scenario())
+    assert [a.name for a in desk.alarms.alarms()] == ["active_dead"]
+
+
+def test_a_link_that_is_missing_is_an_alarm_until_it_is_there(desk, config):
+    config = replace(config, links=(*config.links, Link(name="eth1")))
+
+    async def scenario():
+        await desk.settle(config)
+        missing = [(a.name, a.subject) for a in desk.alarms.alarms()]
+        links = desk.kernel.state.links
+        desk.kernel.state = replace(desk.kernel.state, links={**links, "eth1": replace(links["eth0"], name="eth1")})
+        await desk.settle(config)
+        return missing
+
+    assert asyncio.run(scenario()) == [("link_missing", "eth1")]
+    assert desk.alarms.alarms() == ()
+    assert desk.told("failover")[-1] == ("alarm cleared: link_missing", "eth1")
 
 
 def link_event(*, up: bool) -> LinkChanged:
