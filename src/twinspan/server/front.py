@@ -1,0 +1,202 @@
+"""One TCP connection until it becomes a WebSocket: HTTP requests in, answers out, then the hand-over.
+
+In: bytes. Out: to the hub: login requests, tickets to redeem, requests of administrators. Everything is bounded: the
+header, the body, the time until the login is over. httptools parses; nothing is pipelined. Next: `hub`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+from typing import TYPE_CHECKING, Any
+
+import httptools
+import msgspec
+
+from twinspan.drivers.websocket import WebSocket, take_over
+from twinspan.server.clock import steady_ns
+from twinspan.wire.cloud_connection.messages import MAX_BODY_BYTES, SERVICE_PATH, TUNNEL_PATH, Failure, encode
+from twinspan.wire.cloud_connection.server import Answer, ServerLogin
+
+if TYPE_CHECKING:
+    from twinspan.server.hub import Hub
+
+MAX_HEADER_BYTES = 8 << 10
+MAX_ADMIN_BODY_BYTES = 8 << 20
+"""A CSV file of serials, or a whole config."""
+_END = b"\r\n\r\n"
+_UPGRADES = (b"GET " + TUNNEL_PATH.encode(), b"GET " + SERVICE_PATH.encode(), b"GET /api/")
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request. Header names are in lower case."""
+
+    method: str
+    path: str
+    """With the query."""
+    headers: dict[str, str]
+    body: bytes
+
+
+class Front(asyncio.Protocol):
+    """States: reading a request, `_busy` while its answer is being made, gone after the hand-over."""
+
+    __slots__ = ("_body_bytes", "_buffer", "_busy", "_head", "_headers", "_hub", "_login", "_transport", "_url", "since_ns")
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._transport: Any = None
+        self._login: ServerLogin | None = None
+        self._buffer = b""
+        self._busy = False
+        self._head: HttpRequest | None = None
+        self._headers: dict[str, str] = {}
+        self._url = b""
+        self._body_bytes = 0
+        self.since_ns = 0
+
+    # ------------------------------------------------------------------------------------------------ asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self.since_ns = steady_ns()
+        self._hub.arrived(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else bytes(data)
+        if not self._busy:
+            self._read()
+        elif len(self._buffer) > MAX_HEADER_BYTES:
+            self.refuse(400, "protocol", "one request at a time")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._hub.left(self)
+
+    # ------------------------------------------------------------------------------------------------ for the hub
+
+    @property
+    def login(self) -> ServerLogin:
+        """The login of this connection, made when it is first needed."""
+        if self._login is None:
+            self._login = self._hub.new_login(self._transport.get_extra_info("peercert"))
+        return self._login
+
+    @property
+    def address(self) -> str:
+        """Of the peer, for people."""
+        peer = self._transport.get_extra_info("peername")
+        return str(peer[0]) if peer else ""
+
+    def answer(self, answer: Answer) -> None:
+        """Send the answer to the request that is being worked on, and read on."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.write(_response(answer))
+        if answer.close:
+            self._transport.close()
+            return
+        self._busy = False
+        if self._buffer:
+            self._read()
+
+    def refuse(self, status: int, reason: str, detail: str, retry_after_s: float | None = None) -> None:
+        """An error, and the end of this connection."""
+        body = encode(Failure(reason=reason, detail=detail, retry_after_s=retry_after_s))
+        self.answer(Answer(status=status, body=body, retry_after_s=retry_after_s, close=True))
+
+    def respond(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        """An administrator's answer."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._transport.write(f"{_status_line(status)}{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self._busy = False
+        if self._buffer:
+            self._read()
+
+    def cut(self) -> None:
+        """It takes too long."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ------------------------------------------------------------------------------------------------ httptools
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
+
+    # ------------------------------------------------------------------------------------------------ inside
+
+    def _read(self) -> None:
+        if self._head is None and not self._read_head():
+            return
+        head = self._head
+        if head is None or len(self._buffer) < self._body_bytes:
+            return
+        body, self._buffer = self._buffer[: self._body_bytes], self._buffer[self._body_bytes :]
+        self._head, self._busy = None, True
+        self._hub.request(self, msgspec.structs.replace(head, body=body) if body else head)
+
+    def _read_head(self) -> bool:
+        end = self._buffer.find(_END)
+        if end < 0 or end > MAX_HEADER_BYTES:
+            if len(self._buffer) > MAX_HEADER_BYTES:
+                self.refuse(431, "protocol", f"the header is longer than {MAX_HEADER_BYTES} bytes")
+            return False
+        raw = self._buffer[: end + 4]
+        self._headers, self._url = {}, b""
+        parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(raw)
+        except httptools.HttpParserUpgrade:
+            self._upgrade(raw)
+            return False
+        except httptools.HttpParserError:
+            self.refuse(400, "protocol", "no HTTP request")
+            return False
+        method = parser.get_method().decode()
+        self._buffer = self._buffer[end + 4 :]
+        return self._take_head(method)
+
+    def _take_head(self, method: str) -> bool:
+        path = self._url.decode("latin-1")
+        length = self._headers.get("content-length", "0")
+        limit = MAX_ADMIN_BODY_BYTES if path.startswith("/api/") else MAX_BODY_BYTES
+        if "transfer-encoding" in self._headers or not length.isdecimal() or len(length) > 9:
+            self.refuse(411, "protocol", "say Content-Length; no transfer encoding is taken")
+            return False
+        if int(length) > limit:
+            self.refuse(413, "protocol", f"the body is longer than {limit} bytes")
+            return False
+        self._body_bytes = int(length)
+        self._head = HttpRequest(method=method, path=path, headers=self._headers, body=b"")
+        return True
+
+    def _upgrade(self, raw: bytes) -> None:
+        """Hand the connection over, with the request and whatever followed it."""
+        if not raw.startswith(_UPGRADES):
+            self.refuse(404, "protocol", "no such path")
+            return
+        request = HttpRequest(method="GET", path=self._url.decode("latin-1"), headers=self._headers, body=b"")
+        self._busy = True
+        socket = self._hub.upgrade(self, request)
+        if isinstance(socket, WebSocket):
+            received, self._buffer = self._buffer, b""
+            transport, self._transport = self._transport, None
+            self._hub.left(self)
+            take_over(transport, socket, received)
+
+
+def _status_line(status: int) -> str:
+    return f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\n"
+
+
+def _response(answer: Answer) -> bytes:
+    head = f"{_status_line(answer.status)}Content-Type: application/json\r\nContent-Length: {len(answer.body)}\r\n"
+    if answer.retry_after_s is not None:
+        head += f"Retry-After: {max(1, round(answer.retry_after_s))}\r\n"
+    if answer.close:
+        head += "Connection: close\r\n"
+    return head.encode() + b"\r\n" + answer.body

@@ -1,0 +1,176 @@
+"""The server's database: its tables, their version, and how an older file becomes a newer one.
+
+In: a path. Out: an open connection to a file of the current version. One file, several worker processes: write-ahead
+log, and a writer waits for another instead of failing. Next: `store.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Literal
+
+from twinspan.model.errors import Rejected, Unavailable
+
+BUSY_TIMEOUT_MS = 5000
+"""A writer holds the file for microseconds; who waits longer than this has a broken disk."""
+CHECKPOINT_PAGES = 4000
+"""Of 4 KiB: the log is folded into the file after so many, not after SQLite's 1,000, since that waits for the disk."""
+
+Durability = Literal["NORMAL", "FULL"]
+"""NORMAL: a power cut may take the last moments (who is connected), never the file. FULL: what is said is on disk."""
+
+_FIRST = """
+CREATE TABLE account (
+  name TEXT PRIMARY KEY,
+  created_at_ns INTEGER NOT NULL,
+  note TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+-- Of a token the file has the SHA-256 alone. Without an account it is an administrator's.
+CREATE TABLE token (
+  hash BLOB PRIMARY KEY,
+  label TEXT NOT NULL UNIQUE,
+  account TEXT REFERENCES account (name) ON DELETE CASCADE,
+  created_at_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE device (
+  serial TEXT PRIMARY KEY,
+  owner TEXT REFERENCES account (name),
+  platform TEXT NOT NULL DEFAULT '',
+  module_type TEXT NOT NULL DEFAULT '',
+  tags TEXT NOT NULL DEFAULT '',
+  added_at_ns INTEGER NOT NULL,
+  credential TEXT NOT NULL CHECK (credential IN ('password', 'token', 'certificate')),
+  credential_id TEXT NOT NULL,
+  salt TEXT,
+  iterations INTEGER,
+  stored_key TEXT,
+  server_key TEXT,
+  token_expires_at_ns INTEGER,
+  token_used_at_ns INTEGER,
+  epoch INTEGER NOT NULL DEFAULT 0,
+  resume_id TEXT,
+  boot_id TEXT,
+  worker TEXT,
+  address TEXT,
+  reported_platform TEXT NOT NULL DEFAULT '',
+  reported_module_type TEXT NOT NULL DEFAULT '',
+  software TEXT NOT NULL DEFAULT '',
+  note TEXT NOT NULL DEFAULT '',
+  connected_at_ns INTEGER,
+  last_heard_ns INTEGER,
+  last_down_reason TEXT,
+  last_down_at_ns INTEGER,
+  swaps TEXT NOT NULL DEFAULT '',
+  quarantined_at_ns INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_owner ON device (owner);
+CREATE INDEX device_worker ON device (worker) WHERE worker IS NOT NULL;
+
+-- A serial that is removed and added again goes on counting: an old ticket never fits.
+CREATE TABLE former_device (serial TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY,
+  serial TEXT NOT NULL,
+  at_ns INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  detail TEXT NOT NULL DEFAULT '',
+  epoch INTEGER,
+  account TEXT
+) STRICT;
+CREATE INDEX event_serial ON event (serial, id);
+
+CREATE TABLE command (
+  id TEXT PRIMARY KEY,
+  serial TEXT NOT NULL,
+  name TEXT NOT NULL,
+  arguments TEXT NOT NULL,
+  account TEXT,
+  queued_at_ns INTEGER NOT NULL,
+  expires_at_ns INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'finished', 'cancelled', 'expired')),
+  epoch INTEGER,
+  outcome TEXT,
+  output TEXT,
+  finished_at_ns INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX command_open ON command (serial, queued_at_ns) WHERE state IN ('queued', 'sent');
+CREATE INDEX command_finished ON command (finished_at_ns) WHERE finished_at_ns IS NOT NULL;
+
+CREATE TABLE unbinding (
+  serial TEXT PRIMARY KEY,
+  state TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+"""Step n leads from version n to n + 1. A step that was ever released is never changed."""
+VERSION = len(MIGRATIONS)
+
+
+def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
+    """A connection in autocommit mode; the file is made (0600) or brought to this version first.
+
+    Raises Unavailable where the file cannot be used, Rejected where a newer server has written it.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, cached_statements=256)
+        _set_up(connection, durability)
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise Unavailable(
+            f"cannot use the server's database {path}: {error}",
+            remedy="check that the state directory exists, may be written to and has space left",
+        ) from error
+    try:
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection, durability: Durability) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {durability}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Each step is one transaction with the version in it; several processes may come at once."""
+    while True:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == VERSION:
+            return
+        if version > VERSION:
+            raise Rejected(
+                f"{path} has version {version}, this server knows versions up to {VERSION}",
+                remedy="run the newer Twinspan that wrote it, or give another state directory",
+            )
+        _step(connection, version)
+
+
+def _step(connection: sqlite3.Connection, version: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (current,) = connection.execute("PRAGMA user_version").fetchone()
+        if current == version:  # else another process has just done it
+            for statement in _statements(MIGRATIONS[version]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    """`executescript` would commit the transaction, so the steps are run one by one."""
+    lines = (line for line in script.splitlines() if not line.lstrip().startswith("--"))
+    return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
