@@ -11,8 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from twinspan.model.fields import Profile
 from twinspan.model.cloud_management import CloudManagement
+from twinspan.model.fields import Profile
 from twinspan.model.secret import Secret
 
 Family = Literal["ipv4", "ipv6"]
@@ -284,6 +284,11 @@ class DhcpServer(msgspec.Struct, frozen=True, kw_only=True):
     router: str
     dns_servers: tuple[str, ...]
     lease_s: int = 3600
+    cloud_domain: str | None = None
+    """Name or address of the cloud server for clients that ask for option 253 (seed 000, "Configuring the local
+    device")."""
+    cloud_password: Secret | None = None
+    """Password for it, for clients that ask for option 252. Everyone on the link can read it."""
 
 
 class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,9 +13,12 @@ from collections.abc import Iterator
 
 from twinspan.model.device_config import DeviceConfig, DhcpServer, DnsServer
 from twinspan.model.errors import Rejected
+from twinspan.wire.dhcp_options import render_cloud_options
+from twinspan.wire.dns_name import is_dns_name
 
 LOCAL_TTL_S = 5
 """Clients keep an answer so long: short, so that a changed record is seen within a test's patience."""
+DHCP_INSTANCE = "dhcp"
 _COMMON = (
     "keep-in-foreground",
     "log-facility=-",
@@ -25,21 +28,29 @@ _COMMON = (
     "no-resolv",
     "no-hosts",
 )
-_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
 
 def render_dnsmasq(config: DeviceConfig) -> dict[str, str]:
     """Text of every dnsmasq the node shall run, by instance name ("dns-100.100.2.136", "dhcp").
 
-    Paths are relative to the process's working directory. Raises `Rejected` for a value that is no name or address.
+    What `render_dhcp_options` gives belongs to the last. Paths are relative to the process's working directory. Raises `Rejected` for a value that is no name or address.
     """
     found: dict[str, str] = {}
     if config.dns is not None:
         for address in config.dns.listen_addresses:
             found[f"dns-{address.replace(':', '_')}"] = _text(_dns(config.dns, address))
     if config.dhcp is not None:
-        found["dhcp"] = _text(_dhcp(config.dhcp))
+        render_dhcp_options(config)
+        found[DHCP_INSTANCE] = _text(_dhcp(config.dhcp))
     return found
+
+
+def render_dhcp_options(config: DeviceConfig) -> str:
+    """Text of the DHCP service's file of options that change while it runs, a secret among them; empty: none.
+
+    Raises `Rejected` for a value that a client would refuse.
+    """
+    return render_cloud_options(config.dhcp.cloud_domain, config.dhcp.cloud_password) if config.dhcp else ""
 
 
 def _dns(dns: DnsServer, listen: str) -> Iterator[str]:
@@ -100,7 +111,7 @@ def _address(field: str, value: str) -> str:
 
 def _name(field: str, value: str) -> str:
     name = value.rstrip(".")
-    if len(name) > 253 or not re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", name):
+    if not is_dns_name(name):
         raise Rejected(
             f"{field}: {value!r} is no DNS name", remedy="use labels of letters, digits and hyphens between points"
         )

@@ -7,7 +7,8 @@ import pytest
 
 from twinspan.model.device_config import DeviceConfig, DhcpServer, DnsServer
 from twinspan.model.errors import Rejected
-from twinspan.wire.dnsmasq import render_dnsmasq
+from twinspan.model.secret import Secret
+from twinspan.wire.dnsmasq import render_dhcp_options, render_dnsmasq
 
 CLOUD = DnsServer(
     listen_addresses=("100.100.2.136", "100.100.2.138"),
@@ -111,3 +112,25 @@ def test_every_suffix_is_forwarded_and_all_else_goes_upstream() -> None:
     assert "server=/example.net/" in text
     assert "server=/aliyuncs.com/" in text
     assert "\nserver=192.168.1.53\n" in text
+
+
+def test_what_names_the_cloud_server_stands_in_a_file_of_its_own() -> None:
+    dhcp = msgspec.structs.replace(DHCP, cloud_domain="cloud.example.com", cloud_password=Secret("pa,ss"))
+    config = DeviceConfig(node="n", role="gateway", site="s", dhcp=dhcp)
+    assert render_dnsmasq(config)["dhcp"] == render_dnsmasq(msgspec.structs.replace(config, dhcp=DHCP))["dhcp"]
+    lines = render_dhcp_options(config).splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [
+        '253,"cloud.example.com"',
+        '252,"pa,ss"',
+    ]
+    assert render_dhcp_options(msgspec.structs.replace(config, dhcp=DHCP)) == ""
+    assert render_dhcp_options(msgspec.structs.replace(config, dhcp=None)) == ""
+
+
+@pytest.mark.parametrize("change", [{"cloud_domain": "a\n252,x"}, {"cloud_password": Secret("two\nlines")}])
+def test_a_cloud_server_that_no_client_would_take_is_refused_with_the_rest_of_the_config(
+    change: dict[str, object],
+) -> None:
+    with pytest.raises(Rejected, match=next(iter(change))) as raised:
+        render(dhcp=msgspec.structs.replace(DHCP, **change))
+    assert "two" not in str(raised.value)
