@@ -107,7 +107,19 @@ CREATE TABLE unbinding (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_WANTED_CONFIG = """
+-- What a device shall be, as JSON with its secrets in it: the file is for its owner only.
+CREATE TABLE wanted_config (
+  serial TEXT PRIMARY KEY,
+  generation INTEGER NOT NULL,
+  digest TEXT NOT NULL,
+  config BLOB NOT NULL,
+  taken_digest TEXT,
+  refusal TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG)
 """Step n leads from version n to n + 1. A step that was ever released is never changed."""
 VERSION = len(MIGRATIONS)
 
