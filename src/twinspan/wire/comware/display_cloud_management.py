@@ -1,8 +1,8 @@
 """`display cloud-management state` and `display cloud-management backup-server state`.
 
-In: a `CloudStatus`, the names of the links on the command line, and the time. Out: text. The first fields are those of the seed's device family, word for word;
-below them stands what makes a device's trouble visible: the sub-connections, where domain and password come from, whom
-it trusts. Next: whoever typed the command.
+In: a `CloudStatus`, the names of the links on the command line, and the time. Out: text. The first fields are those of
+the seed's device family, word for word; below them stands what makes a device's trouble visible: the sub-connections,
+where domain and password come from, whom it trusts. Next: whoever typed the command.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from twinspan.model.cloud_status import DOWN_TEXT, FAILURE_TEXT, CloudStatus, SubConnection, Trust, ValueSource
 from twinspan.wire.comware.display_layout import NONE, calendar, days, full_name, table
 
-_WIDTH = 25
+_WIDTH = 24
 _SOURCE: dict[ValueSource, str] = {"none": "Not set", "manual": "Manual", "dhcp": "DHCP"}
 _TRUST: dict[Trust, str] = {
     "none": "None yet",
@@ -43,7 +43,7 @@ _SERVERS = (
 def display_cloud_management_state(status: CloudStatus, names: Mapping[str, str], now_ns: int) -> str:
     """State, server, reasons and counters; then the sub-connections as a table."""
     fields = [*_connection(status, now_ns), *_reasons(status), *_counters(status), *_origins(status, names)]
-    lines = [f"{name:<{_WIDTH}}: {value}" for name, value in fields]
+    lines = [f"{name:<{_WIDTH}} : {value}" for name, value in fields]
     if status.subconnections:
         lines += ["", *table(_SUBCONNECTIONS, (_subconnection(sub, now_ns) for sub in status.subconnections))]
     return "\n".join(lines)
@@ -116,7 +116,7 @@ def _origins(status: CloudStatus, names: Mapping[str, str]) -> list[tuple[str, o
         ("Trusted authority", f"{trust} ({_TRUST[status.trust]})" if trust else _TRUST["none"]),
         *([("Clock", status.clock_note)] if status.clock_note else []),
         ("Outgoing interface", full_name(names, status.local_link)),
-        ("Fallback interface", _or_none(status.fallback or None)),
+        ("Fallback", _or_none(status.fallback or None)),
     ]
 
 

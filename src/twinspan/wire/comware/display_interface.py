@@ -109,7 +109,7 @@ def _tunnel_of(link: LinkStatus, report: DeviceReport, config: DeviceConfig) -> 
 
 def _bandwidth(link: LinkStatus, tunnel: IpsecTunnel | None) -> str:
     mbit = link.speed_mbit or (tunnel.bandwidth_mbit if tunnel else None)
-    return f"{mbit * 1000} kbps" if mbit else "not limited"
+    return f"{mbit * 1000} kbps" if mbit else "unknown"
 
 
 def _addresses(link: LinkStatus, config: DeviceConfig) -> list[str]:

@@ -12,10 +12,11 @@ from twinspan.wire.comware.display_layout import NONE, S_NS, calendar
 def display_version(identity: DeviceIdentity, started_ns: int | None, now_ns: int) -> str:
     """Software, system, platform, and how long the agent has been up."""
     uptime = _uptime((now_ns - started_ns) // S_NS) if started_ns is not None else NONE
+    kind = " ".join(dict.fromkeys((identity.vendor, identity.platform)))
     return "\n".join(
         [
             f"Twinspan Software, Version {identity.software or NONE}",
-            f"{identity.vendor} {identity.platform} uptime is {uptime}",
+            f"{kind} uptime is {uptime}",
             f"Agent started at {calendar(started_ns)} UTC" if started_ns is not None else f"Agent started at {NONE}",
             f"System: {identity.system or NONE}",
             f"Module type: {identity.module_type or NONE}",
