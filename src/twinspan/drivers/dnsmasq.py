@@ -1,21 +1,26 @@
 """Runs the node's DNS and DHCP services: a dnsmasq for each, restarted when it dies or its text changes.
 
 In: a `DeviceConfig`. Out: running processes, `DaemonStatus`, and an `Event` when one dies. They live on without the
-agent, and the next agent takes them over. Next: `agent.converge` calls `ensure`.
+agent, and the next agent takes them over. Where clients find their cloud server changes without a restart: those
+options are read anew at SIGHUP. Next: `drivers.dhcp_handover`; `agent.converge` calls `ensure`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from twinspan.drivers.daemon import Daemon, Program, make_private_dir, write_private
+from twinspan.drivers.clock import until
+from twinspan.drivers.daemon import Daemon, DaemonFailed, Program, make_private_dir, write_private
+from twinspan.drivers.dhcp_handover import Handover
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import DaemonStatus, Event
-from twinspan.wire.dnsmasq import render_dnsmasq
+from twinspan.wire.dnsmasq import DHCP_INSTANCE, render_dhcp_options, render_dnsmasq
 
 DNSMASQ = Program(name="dnsmasq", executable=Path("/usr/sbin/dnsmasq"), package="dnsmasq-base")
 _START_S = 5.0
@@ -42,10 +47,11 @@ class DnsmasqDriver:
         are brought up all the same.
         """
         async with self._lock:
-            wanted = render_dnsmasq(config)
+            wanted, options = render_dnsmasq(config), {DHCP_INSTANCE: render_dhcp_options(config)}
             done = await self._end(self._known() - set(wanted))
             results = await asyncio.gather(
-                *(self._instance(name).ensure(text) for name, text in wanted.items()), return_exceptions=True
+                *(self._instance(name).ensure(text, options.get(name, "")) for name, text in wanted.items()),
+                return_exceptions=True,
             )
             for result in results:
                 if isinstance(result, BaseException):
@@ -92,25 +98,54 @@ class _Instance:
     def __init__(self, run_dir: Path, name: str, on_death: Callable[[str], None]) -> None:
         self._dir, self._name = run_dir, name
         self._daemon = Daemon(DNSMASQ, run_dir, lambda: on_death(name))
+        self._handover = Handover(run_dir)
 
     @property
     def status(self) -> DaemonStatus:
         return DaemonStatus(name=f"dnsmasq {self._name}", pid=self._daemon.pid, restarts=self._daemon.restarts)
 
-    async def ensure(self, text: str) -> list[str]:
+    async def ensure(self, text: str, options: str = "") -> list[str]:
+        """Have it run with `text` and know `options`; a change of these alone leaves it running."""
         make_private_dir(self._dir)
         running = self._daemon.adopt()
-        if running and self._loaded == self._identity(text):
+        wanted = (_digest(f"{bool(options)} {text}"), _digest(options))
+        conf, known = self._loaded if running else ("", "")
+        if (conf, known) == wanted:
             return []
         again = self._daemon.seen
-        if running:
-            await self._daemon.stop()
-        conf, output = self._dir / "dnsmasq.conf", self._dir / "dnsmasq.out"
+        if conf == wanted[0]:
+            await self._tell_again(options)
+            done = "told its options again"
+        else:
+            if running:
+                await self._daemon.stop()
+            await self._start(text, options)
+            done = "restarted" if again else "started"
+        write_private(self._dir / "loaded", " ".join((str(self._daemon.pid), *wanted)))
+        return [f"dnsmasq {self._name} {done}"]
+
+    async def _start(self, text: str, options: str) -> None:
+        conf, argv = self._dir / "dnsmasq.conf", [str(DNSMASQ.executable)]
         write_private(conf, text)
-        self._daemon.start([str(DNSMASQ.executable), f"--conf-file={conf}", f"--pid-file={self._dir / 'own.pid'}"])
-        await self._daemon.wait_ready(lambda: _STARTED in output.read_text(errors="replace"), _START_S)
-        write_private(self._dir / "loaded", self._identity(text))
-        return [f"dnsmasq {self._name} {'restarted' if again else 'started'}"]
+        argv += [f"--conf-file={conf}", f"--pid-file={self._dir / 'own.pid'}"]
+        if not options:
+            self._daemon.start(argv)
+            await self._daemon.wait_ready(lambda: _STARTED in self._said, _START_S)
+            return
+        with self._handover.offer(options) as path:
+            self._daemon.start([*argv, f"--dhcp-optsfile={path}"])
+            await self._daemon.wait_ready(lambda: f"read {path}\n" in self._said, _START_S)
+
+    async def _tell_again(self, options: str) -> None:
+        """Raises `DaemonFailed` if it does not read them."""
+        pid = self._daemon.pid
+        with self._handover.offer(options) as path:
+            line = f"dnsmasq-dhcp[{pid}]: read {path}\n"
+            before = self._said.count(line)
+            if pid is not None:
+                os.kill(pid, signal.SIGHUP)
+            if not await until(lambda: self._said.count(line) > before, _START_S):
+                raise DaemonFailed(f"dnsmasq {self._name} did not read its options again", delay_s=1.0)
 
     async def stop(self) -> bool:
         if not self._daemon.adopt():
@@ -123,12 +158,19 @@ class _Instance:
         self._daemon.close()
 
     @property
-    def _loaded(self) -> str:
-        """Identity of what the running process has read; in a file, for the next agent asks too."""
-        try:
-            return (self._dir / "loaded").read_text()
-        except FileNotFoundError:
-            return ""
+    def _said(self) -> str:
+        """All of its log since it was started."""
+        return (self._dir / "dnsmasq.out").read_text(errors="replace")
 
-    def _identity(self, text: str) -> str:
-        return f"{self._daemon.pid} {hashlib.sha256(text.encode()).hexdigest()}\n"
+    @property
+    def _loaded(self) -> tuple[str, str]:
+        """Digests of what the running process has read; in a file, for the next agent asks too."""
+        try:
+            pid, conf, options = (self._dir / "loaded").read_text().split()
+        except (FileNotFoundError, ValueError):
+            return "", ""
+        return (conf, options) if pid == str(self._daemon.pid) else ("", "")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

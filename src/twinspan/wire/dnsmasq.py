@@ -19,11 +19,13 @@ from twinspan.wire.dns_name import is_dns_name
 LOCAL_TTL_S = 5
 """Clients keep an answer so long: short, so that a changed record is seen within a test's patience."""
 DHCP_INSTANCE = "dhcp"
+GROUP = "nogroup"
+"""What dnsmasq becomes once it has its sockets; a file that it shall read later must be readable for it."""
 _COMMON = (
     "keep-in-foreground",
     "log-facility=-",
     "user=nobody",
-    "group=nogroup",
+    f"group={GROUP}",
     "bind-dynamic",
     "no-resolv",
     "no-hosts",
@@ -33,7 +35,8 @@ _COMMON = (
 def render_dnsmasq(config: DeviceConfig) -> dict[str, str]:
     """Text of every dnsmasq the node shall run, by instance name ("dns-100.100.2.136", "dhcp").
 
-    What `render_dhcp_options` gives belongs to the last. Paths are relative to the process's working directory. Raises `Rejected` for a value that is no name or address.
+    What `render_dhcp_options` gives belongs to the last. Paths are relative to the process's working directory. Raises
+    `Rejected` for a value that is no name or address.
     """
     found: dict[str, str] = {}
     if config.dns is not None:
