@@ -167,6 +167,24 @@ def test_what_is_foreign_stays_untouched(lab):
         inside(lab, "gateway", command.replace(" add ", " del ", 1).replace("del table", "delete table"))
 
 
+def test_a_foreign_route_in_the_place_of_ours_stays_and_is_an_alarm_until_it_goes(lab):
+    assert wait_until(lambda: whole(lab), 30)
+    lan, before = lan_link(lab), shape(lab, "gateway")
+    taken = "172.16.0.0/12 metric 4278190080"
+    inside(lab, "gateway", f"ip route replace {taken} dev {lan} proto 99")
+    inside(lab, "gateway", f"ip link set {lan} mtu 1300")
+    told = "route 172.16.0.0/12 table 254 metric 4278190080 cannot be set: a route of protocol 99 has that place"
+
+    def alarms() -> list[str]:
+        return [a.detail for a in report(lab).alarms if a.name == "cannot_converge"]
+
+    assert wait_until(lambda: any(told in text for text in alarms()), REPAIR_S), alarms()
+    assert "172.16.0.0/12" in inside(lab, "gateway", "ip route show proto 99")
+    assert wait_until(lambda: "mtu 1500" in inside(lab, "gateway", f"ip link show {lan}"), REPAIR_S)
+    inside(lab, "gateway", f"ip route del {taken} proto 99")
+    assert wait_until(lambda: alarms() == [] and shape(lab, "gateway") == before, REPAIR_S), alarms()
+
+
 def test_a_session_that_stays_down_and_a_missing_link_are_alarms_until_they_are_there(lab):
     base = config_of(lab)
     assert base.bgp is not None

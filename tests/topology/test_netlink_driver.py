@@ -139,6 +139,71 @@ def test_a_route_is_replaced_in_place_whatever_it_becomes(bench: Any, way: Kerne
     inside(bench, work)
 
 
+def test_an_own_route_is_replaced_and_never_taken_away_first(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    async def listening(*argv: str, text: str = "") -> Finished:
+        told.extend(line for line in text.splitlines() if "show" not in line)
+        return await run_command(*argv, text=text)
+
+    monkeypatch.setattr(netlink, "run_command", listening)
+    old, new = (KernelRoute(prefix="10.9.0.0/16", device="c0", via=f"10.1.0.{n}") for n in (2, 3))
+
+    async def work(driver: NetlinkDriver) -> None:
+        await driver.apply([Step(verb="address_add", link="c0", value="10.1.0.1/24")])
+        await driver.apply([Step(verb="route_replace", route=old)])
+        told.clear()
+        await driver.apply([Step(verb="route_replace", route=new)])
+        assert [line.split()[1] for line in told] == ["add", "replace"], "the add is refused, the old one carries on"
+        assert (await driver.observe())[0].routes == {new}
+
+    inside(bench, work)
+
+
+@pytest.mark.parametrize(
+    ("ours", "protocol"),
+    [
+        (KernelRoute(prefix="10.9.0.0/16"), "4 (static)"),
+        (KernelRoute(prefix="10.9.0.0/16", table_id=1000, metric=7), "99"),
+        (KernelRoute(prefix="0.0.0.0/0", table_id=1000), "3 (boot)"),
+        (KernelRoute(prefix="fd09::/32", metric=1024), "4 (static)"),
+        (KernelRoute(prefix="::/0", table_id=1000, metric=9), "99"),
+    ],
+    ids=lambda value: value.prefix if isinstance(value, KernelRoute) else value.split()[0],
+)
+def test_a_foreign_route_in_the_way_is_named_and_stays(bench: Any, ours: KernelRoute, protocol: str) -> None:
+    family = "-6" if ":" in ours.prefix else "-4"
+    gateway = "fd01::2" if ":" in ours.prefix else "10.1.0.2"
+    foreign = (
+        f"{ours.prefix} table {ours.table_id} proto {int(protocol.partition(' ')[0])} metric {ours.metric}".split()
+    )
+    good = KernelRoute(prefix="10.8.0.0/16", metric=50)
+
+    def theirs() -> str:
+        return str(
+            bench.ip("-N", family, "-n", bench.a, "route", "show", "table", str(ours.table_id), "root", ours.prefix)
+        )
+
+    async def work(driver: NetlinkDriver) -> None:
+        for address in ("10.1.0.1/24", "fd01::1/64"):
+            await driver.apply([Step(verb="address_add", link="c0", value=address)])
+        bench.ip(family, "-n", bench.a, "route", "add", *foreign, "via", gateway)
+        before = theirs()
+        with pytest.raises(NetlinkFailed) as caught:
+            await driver.apply([Step(verb="route_replace", route=r) for r in (ours, good)])
+        assert str(caught.value) == (
+            f"route {ours.prefix} table {ours.table_id} metric {ours.metric} cannot be set: "
+            f"a route of protocol {protocol} has that place and stays"
+        )
+        assert theirs() == before
+        assert (await driver.observe())[0].routes == {good}
+        bench.ip(family, "-n", bench.a, "route", "del", *foreign)
+        await driver.apply([Step(verb="route_replace", route=ours)])
+        assert (await driver.observe())[0].routes == {good, ours}
+
+    inside(bench, work)
+
+
 def test_a_route_over_a_link_without_carrier_is_not_told_as_bgps(bench: Any) -> None:
     async def work(driver: NetlinkDriver) -> None:
         bench.ip("-n", bench.a, "addr", "add", "10.1.0.1/24", "dev", "c0")
@@ -201,7 +266,7 @@ def test_steps_of_both_families_are_done_in_their_order(bench: Any, monkeypatch:
             ]
         )
         assert [line.split()[:2] for line in told] == [
-            ["route", "replace"],
+            ["route", "add"],
             ["rule", "add"],
             ["rule", "del"],
             ["route", "del"],

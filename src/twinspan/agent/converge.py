@@ -11,6 +11,7 @@ Next: the drivers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 
 from twinspan.agent.alarms import AlarmBook
@@ -126,7 +127,8 @@ class Converger:
     async def _kernel(self, config: DeviceConfig) -> list[str]:
         """Look at the kernel, plan, apply; what was done in words."""
         # What a link, a probe or a decision moved is a reaction and no drift: it is carried out before looking.
-        await self._failover.sync_routes()
+        with contextlib.suppress(NetlinkFailed):  # what is refused is planned again below, and said there
+            await self._failover.sync_routes()
         await self._look()
         async with self._world.changing:
             have = self._world.kernel

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from twinspan.agent.alarms import AlarmBook
-from twinspan.agent.clock import pause, steady_ns
+from twinspan.agent.clock import steady_ns
 from twinspan.agent.events import EventLog
 from twinspan.agent.world import World
 from twinspan.drivers.netlink import NetlinkDriver, NetlinkFailed
@@ -26,6 +26,8 @@ from twinspan.model.device_config import DeviceConfig
 from twinspan.model.kernel import KernelState
 
 RETRY_S = 0.5
+"""Wait before the first new try of what the kernel refused; doubled up to the next."""
+RETRY_MAX_S = 5.0
 
 
 class Holds(Protocol):
@@ -46,6 +48,9 @@ class FailoverLoop:
         self._import_switches: Mapping[str, tuple[str, ...]] = {}
         self._held: dict[str, bool] = {}
         self._drilled_until_ns = 0
+        self._trouble = ""
+        self._retry_s = RETRY_S
+        self._retry_at_ns: int | None = None
         self._import_held: frozenset[str] = frozenset()
         self.on_trouble: Callable[[], None] = lambda: None
         """Called when the kernel refused: what is remembered of it may be wrong, somebody should look."""
@@ -87,7 +92,7 @@ class FailoverLoop:
     async def run(self) -> None:
         """Decide and carry out for ever; the node's supervisor of tasks owns this one."""
         while True:
-            timeout = self._until_recheck()
+            timeout = self._until_next()
             try:
                 async with asyncio.timeout(timeout):
                     await self._wake.wait()
@@ -97,10 +102,9 @@ class FailoverLoop:
             try:
                 await self._step()
             except (NetlinkFailed, OSError) as error:
-                self._events.record("failover", "could not carry out", str(error)[:500])
-                self.on_trouble()
-                await pause(RETRY_S)
-                self.wake()
+                self._note_trouble(str(error)[:500])
+            else:
+                self._trouble, self._retry_at_ns = "", None
 
     async def _step(self) -> None:
         if self._config is None:
@@ -112,8 +116,23 @@ class FailoverLoop:
             await self._apply_holds()
             await self.sync_routes()
         else:
-            await self.sync_routes()
-            await self._apply_holds()
+            try:
+                await self.sync_routes()
+            finally:  # one route that is refused must not keep the far end from moving too
+                await self._apply_holds()
+
+    def _note_trouble(self, text: str) -> None:
+        """Say it once and have somebody look at once; while it stays, again and again, but less and less often."""
+        now_ns = steady_ns()
+        if text != self._trouble:
+            self._events.record("failover", "could not carry out", text)
+            self._trouble, self._retry_s = text, RETRY_S
+        elif self._retry_at_ns is not None and now_ns < self._retry_at_ns:
+            return  # something else woke the loop
+        else:
+            self._retry_s = min(2 * self._retry_s, RETRY_MAX_S)
+        self._retry_at_ns = now_ns + int(self._retry_s * failover.NS_PER_S)
+        self.on_trouble()
 
     def _decide(self) -> None:
         config = self._config
@@ -175,10 +194,11 @@ class FailoverLoop:
         self._held = target
         return changed
 
-    def _until_recheck(self) -> float | None:
-        if self.decision is None or self.decision.recheck_at_ns is None:
-            return None
-        return max(0.0, (self.decision.recheck_at_ns - steady_ns()) / failover.NS_PER_S) + 0.001
+    def _until_next(self) -> float | None:
+        """Seconds until the end of a hold-down or the next try of what was refused; None: neither is due."""
+        due = [self._retry_at_ns, self.decision.recheck_at_ns if self.decision else None]
+        moments = [moment for moment in due if moment is not None]
+        return max(0.0, (min(moments) - steady_ns()) / failover.NS_PER_S) + 0.001 if moments else None
 
 
 def _installable(device: str | None, have: KernelState) -> bool:

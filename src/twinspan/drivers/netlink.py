@@ -42,6 +42,12 @@ _FAILED_LINE = re.compile(r"Command failed -:(\d+)")
 """What iproute2 says after the reasons of a refused line of a batch."""
 _UNREACHABLE = "7"
 """RTN_UNREACHABLE of linux/rtnetlink.h."""
+_TAKEN = "File exists"
+"""EEXIST: a route with this prefix, table and metric is there already."""
+_BOOT = 3
+"""RTPROT_BOOT: what a route has that nobody gave a protocol; iproute2 leaves it out."""
+_PROTOCOLS = {2: "kernel", _BOOT: "boot", 4: "static", 9: "ra", 11: "zebra", BIRD_PROTOCOL: "bird", 16: "dhcp"}
+"""Names of iproute2's etc/iproute2/rt_protos."""
 _SCOPE_LINK = "253"
 """RT_SCOPE_LINK of linux/rtnetlink.h."""
 
@@ -78,6 +84,8 @@ class NetlinkDriver:
         for tool, group in itertools.groupby(steps, key=_tool):
             if tool == "proc":
                 refused += _set_forwarding([step.value or "0" for step in group][-1])
+            elif tool == "routes":
+                refused += await _set_routes([step.route for step in group if step.route is not None])
             else:
                 options = ["-6"] if tool == "ip -6" else []
                 refused += await _ip_batch([_line(step) for step in group], *options)
@@ -126,6 +134,8 @@ def _tool(step: Step) -> str:
     """What carries it out. A rule without a source has no family of its own, and a batch has one for all its lines."""
     if step.verb == "forwarding":
         return "proc"
+    if step.verb == "route_replace":
+        return "routes"
     return "ip -6" if step.rule is not None and step.rule.family == "ipv6" else "ip"
 
 
@@ -149,7 +159,7 @@ def _line(step: Step) -> str:
             f" lookup {step.rule.table_id} protocol {ROUTE_PROTOCOL}"
         )
     if step.route is not None:
-        return _route_line("replace" if step.verb == "route_replace" else "del", step.route)
+        return _route_line("del", step.route)
     if step.verb == "mtu":
         return f"link set dev {step.link} mtu {step.value}"
     if step.verb == "link_up":
@@ -157,6 +167,44 @@ def _line(step: Step) -> str:
     verb = "replace" if step.verb == "address_add" else "del"
     nodad = " nodad" if verb == "replace" and ":" in (step.value or "") else ""
     return f"addr {verb} {step.value} dev {step.link}{nodad}"
+
+
+async def _set_routes(routes: list[KernelRoute]) -> list[str]:
+    """Add each; one of ours that has its place is replaced in one step, anybody else's stays. Refusals.
+
+    `replace` alone would not ask whose route it overwrites. What is new, as every override is, costs one process.
+    """
+    lines = [_route_line("add", route) for route in routes]
+    refused = await _try_lines(lines)
+    taken = [routes[n] for n, reason in refused.items() if _TAKEN in reason and n < len(routes)]
+    if not taken:
+        return _told(lines, refused)
+    others = {n: reason for n, reason in refused.items() if _TAKEN not in reason}
+    foreign = await _foreign_protocols(taken)
+    said = _told(lines, others) + [_in_the_way(route, foreign[route]) for route in taken if route in foreign]
+    ours = [_route_line("replace", route) for route in taken if route not in foreign]
+    return said + (await _ip_batch(ours) if ours else [])
+
+
+async def _foreign_protocols(routes: list[KernelRoute]) -> dict[KernelRoute, int]:
+    """Those whose place in the kernel a route of another protocol has, with that protocol."""
+    found: dict[KernelRoute, int] = {}
+    for version, family in ((4, "-4"), (6, "-6")):
+        asked = [route for route in routes if (":" in route.prefix) == (version == 6)]
+        if not asked:
+            continue
+        questions = [f"route show table {route.table_id} exact {route.prefix}" for route in asked]
+        for route, present in zip(asked, await _ip_batch_json(*questions, family=family), strict=True):
+            there = {int(one.get("protocol", _BOOT)) for one in present if _route(one, version).metric == route.metric}
+            if there - {ROUTE_PROTOCOL}:
+                found[route] = min(there - {ROUTE_PROTOCOL})
+    return found
+
+
+def _in_the_way(route: KernelRoute, protocol: int) -> str:
+    name = f" ({_PROTOCOLS[protocol]})" if protocol in _PROTOCOLS else ""
+    place = f"{route.prefix} table {route.table_id} metric {route.metric}"
+    return f"route {place} cannot be set: a route of protocol {protocol}{name} has that place and stays"
 
 
 def _route_line(verb: str, route: KernelRoute) -> str:
@@ -240,16 +288,25 @@ async def _ip_batch_json(*questions: str, family: str = "") -> list[list[dict[st
 
 async def _ip_batch(lines: list[str], *options: str) -> list[str]:
     """Try every line; for each that was refused, the line and the kernel's reason."""
+    return _told(lines, await _try_lines(lines, *options))
+
+
+def _told(lines: list[str], refused: dict[int, str]) -> list[str]:
+    return [f"{lines[n]}: {reason}" if n < len(lines) else reason for n, reason in refused.items()]
+
+
+async def _try_lines(lines: list[str], *options: str) -> dict[int, str]:
+    """Try every line; the kernel's reason by the number of each refused one, or by one more if ip itself failed."""
     finished = await run_command("ip", *options, "-force", "-batch", "-", text="\n".join(lines) + "\n")
     if not finished.returncode:
-        return []
-    refused: list[str] = []
+        return {}
+    refused: dict[int, str] = {}
     reasons: list[str] = []
     for said in finished.errors.splitlines():
         failed = _FAILED_LINE.fullmatch(said)
         if failed is None:
             reasons.append(said.strip())
         else:
-            refused.append(f"{lines[int(failed[1]) - 1]}: {' '.join(reasons)}")
+            refused[int(failed[1]) - 1] = " ".join(reasons)
             reasons = []
-    return refused or [" ".join(reasons) or f"ip ended with {finished.returncode}"]
+    return refused or {len(lines): " ".join(reasons) or f"ip ended with {finished.returncode}"}

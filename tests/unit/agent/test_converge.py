@@ -193,6 +193,22 @@ def test_a_foreign_route_is_neither_seen_nor_touched_when_ours_go(desk, config):
     assert deleted == [KernelRoute(prefix="10.8.0.0/16", device="eth0", via="10.0.0.1")]
 
 
+def test_a_step_that_the_kernel_refuses_does_not_make_the_node_blind(desk):
+    async def scenario():
+        await desk.settle()
+        desk.world.kernel = replace(desk.world.kernel, routes=frozenset())
+        eth0 = desk.kernel.state.links["eth0"]
+        desk.kernel.state = replace(
+            desk.kernel.state, links={"eth0": replace(eth0, addresses=frozenset({"10.7.0.1/24"}))}
+        )
+        desk.kernel.refusal = "a route of protocol 99 has that place"
+        await desk.settle(passes=1)
+
+    asyncio.run(scenario())
+    assert desk.world.kernel.links["eth0"].addresses == {"10.7.0.1/24"}
+    assert [a.name for a in desk.alarms.alarms()] == ["cannot_converge"]
+
+
 def test_a_session_that_stays_down_is_an_alarm_until_it_is_back(desk, config, monkeypatch):
     """The node has no failover policy, as at the far end: nothing else would say so."""
     now_s = [100]

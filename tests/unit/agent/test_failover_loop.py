@@ -7,8 +7,19 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from twinspan.agent import failover_loop
+from twinspan.drivers.netlink import NetlinkFailed
 from twinspan.engine.health import ProbeState
-from twinspan.model.device_config import HealthCheck, NextHop, Probe, StaticRoute
+from twinspan.model.device_config import (
+    Failover,
+    FailoverSpan,
+    HealthCheck,
+    NextHop,
+    Probe,
+    RouteTable,
+    SpanProbe,
+    StaticRoute,
+)
 from twinspan.model.kernel import KernelLink, KernelRoute, KernelState
 
 PROBE = Probe(name="hc", source="10.0.0.2", destination="10.0.0.1", link="eth0")
@@ -105,3 +116,76 @@ def test_a_refusing_kernel_is_said_and_looked_at_again(desk, config, eventually)
 
     asyncio.run(scenario())
     assert ("could not carry out", "RTNETLINK answers: No such process") in desk.told("failover")
+
+
+def test_a_refused_route_does_not_keep_the_far_end_from_moving(desk, config):
+    spans = (
+        FailoverSpan(name="circuit", role="active", probes=(SpanProbe(probe="hc", target="far"),)),
+        FailoverSpan(name="vpn", role="standby", next_hops=(NextHop(link="eth1"),)),
+    )
+    policy = Failover(spans=spans, prefixes=("172.16.0.0/12",))
+    config = replace(config, tables=(RouteTable(name="override", table_id=1000),), failover=policy)
+
+    async def scenario():
+        links = {n: KernelLink(name=n, admin_up=True, carrier=True, mtu=1500) for n in ("eth0", "eth1")}
+        desk.world.set_kernel(KernelState(links=links), frozenset())
+        desk.world.probes["hc"] = ProbeState(health="down")
+        desk.failover.configure(config, {"circuit": ("out_circuit4",)}, {}, held=(frozenset(), frozenset()))
+        desk.kernel.refusal = "a route of protocol 99 has that place"
+        with pytest.raises(NetlinkFailed, match="protocol 99"):
+            await desk.failover._step()
+
+    asyncio.run(scenario())
+    assert desk.failover.decision.override_onto == "vpn"
+    assert desk.drivers.bird.held == {"out_circuit4": True}
+
+
+async def troubled(desk, config, until) -> list[int]:
+    """The loop beside a kernel that refuses; how often somebody was asked to look."""
+    asked: list[int] = []
+    links = {"eth0": KernelLink(name="eth0", admin_up=True, carrier=True, mtu=1500)}
+    desk.world.set_kernel(KernelState(links=links), frozenset())
+    desk.kernel.refusal = "File exists"
+    desk.failover.on_trouble = lambda: asked.append(1)
+    desk.failover.configure(config, {}, {}, held=(frozenset(), frozenset()))
+    running = asyncio.create_task(desk.failover.run())
+    await until(asked)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    return asked
+
+
+def test_what_stays_refused_is_tried_again_and_said_once(desk, config, eventually, monkeypatch):
+    monkeypatch.setattr(failover_loop, "RETRY_S", 0.01)
+    monkeypatch.setattr(failover_loop, "RETRY_MAX_S", 0.02)
+
+    async def until(asked):
+        await eventually(lambda: len(asked) >= 3)
+        desk.kernel.refusal = ""
+        await eventually(lambda: bool(desk.kernel.applied))
+        desk.kernel.refusal, desk.world.kernel = "File exists", replace(desk.world.kernel, routes=frozenset())
+        desk.failover.wake()
+        await eventually(lambda: len(desk.told("failover")) >= 2)
+
+    asyncio.run(troubled(desk, config, until))
+    assert desk.told("failover") == [("could not carry out", "File exists")] * 2
+
+
+def test_a_refusal_neither_spins_nor_keeps_the_loop_from_hearing(desk, config, eventually, monkeypatch):
+    monkeypatch.setattr(failover_loop, "RETRY_S", 60.0)
+    tries = []
+    carry_out = desk.kernel.apply
+
+    async def counted(steps):
+        tries.append(1)
+        await carry_out(steps)
+
+    desk.kernel.apply = counted
+
+    async def until(asked):
+        for number in range(1, 6):
+            desk.failover.wake()
+            await eventually(lambda wanted=number: len(tries) >= wanted, 1.0)
+
+    assert asyncio.run(troubled(desk, config, until)) == [1]
