@@ -39,6 +39,7 @@ class Journal:
         self._config = node_dir / "config.json"
         self._owned = node_dir / "owned.json"
         self._orders = node_dir / "orders.json"
+        self._cloud_memory = node_dir / "cloud.json"
         self.override_file = node_dir / "override.table"
         self.set_aside: list[str] = []
         """Damaged files found while loading, renamed to `.broken`: a sentence each, for the event log."""
@@ -82,6 +83,13 @@ class Journal:
 
     def save_orders(self, orders: tuple[Order, ...]) -> None:
         _write(self._orders, msgspec.json.encode(orders))
+
+    def load_cloud_memory(self, kind: type[T]) -> T | None:
+        """What the cloud connection remembers."""
+        return self._load(self._cloud_memory, kind)
+
+    def save_cloud_memory(self, memory: msgspec.Struct) -> None:
+        _write(self._cloud_memory, msgspec.json.encode(memory, enc_hook=encode_hook))
 
     def _load(self, path: Path, kind: type[T]) -> T | None:
         """A damaged file (a disk that was full, a hand that slipped) must not keep the agent from starting."""

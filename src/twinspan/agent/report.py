@@ -6,15 +6,13 @@ In: a `Node`. Out: one value that says all. Next: `model.device_report`.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from twinspan.agent.clock import steady_ns, wall_ns
 from twinspan.engine.health import ProbeState, probe_status
+from twinspan.model.config_digest import config_digest
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import (
     DaemonStatus,
@@ -27,7 +25,6 @@ from twinspan.model.device_report import (
     SpanStatus,
 )
 from twinspan.model.kernel import KernelRoute
-from twinspan.model.secret import encode_hook
 
 if TYPE_CHECKING:
     from twinspan.agent.node import Node
@@ -49,7 +46,7 @@ async def build_report(node: Node) -> DeviceReport:
         site=config.site,
         profile=config.profile,
         observed_generation=node.converger.converged_generation or 0,
-        digest=digest(config),
+        digest=config_digest(config),
         converged=node.converger.converged,
         at_ns=time.time_ns(),
         agent_pid=os.getpid(),
@@ -125,8 +122,3 @@ def _health_checks(node: Node, config: DeviceConfig) -> tuple[HealthCheckStatus,
 def _daemons(node: Node) -> tuple[DaemonStatus, ...]:
     drivers = node.drivers
     return (*drivers.bird.daemons(), *drivers.strongswan.daemons(), *drivers.dnsmasq.daemons())
-
-
-def digest(config: DeviceConfig) -> str:
-    """Identity of a config without its secrets' text in it: first 16 hex digits of SHA-256 over its JSON."""
-    return hashlib.sha256(msgspec.json.encode(config, enc_hook=encode_hook)).hexdigest()[:16]

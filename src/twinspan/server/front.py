@@ -41,7 +41,19 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Front(asyncio.Protocol):
     """States: reading a request, `_busy` while its answer is being made, gone after the hand-over."""
 
-    __slots__ = ("_body_bytes", "_buffer", "_busy", "_head", "_headers", "_hub", "_login", "_transport", "_url", "since_ns")
+    __slots__ = (
+        "_binding",
+        "_body_bytes",
+        "_buffer",
+        "_busy",
+        "_head",
+        "_headers",
+        "_hub",
+        "_login",
+        "_transport",
+        "_url",
+        "since_ns",
+    )
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -53,6 +65,7 @@ class Front(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._url = b""
         self._body_bytes = 0
+        self._binding = b""
         self.since_ns = 0
 
     # ------------------------------------------------------------------------------------------------ asyncio
@@ -60,6 +73,7 @@ class Front(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         self.since_ns = steady_ns()
+        self._binding = self._hub.settings.binding()
         self._hub.arrived(self)
 
     def data_received(self, data: bytes) -> None:
@@ -78,7 +92,7 @@ class Front(asyncio.Protocol):
     def login(self) -> ServerLogin:
         """The login of this connection, made when it is first needed."""
         if self._login is None:
-            self._login = self._hub.new_login(self._transport.get_extra_info("peercert"))
+            self._login = self._hub.new_login(self._transport.get_extra_info("peercert"), self._binding)
         return self._login
 
     @property

@@ -1,0 +1,233 @@
+"""One WebSocket over picows: whole messages in, bounded sending out.
+
+In: an asyncio transport on which the upgrade request arrives or shall be sent. Out: callbacks with messages, signs of
+life and the end. picows parses frames; joining, checking and back-pressure are here. The hand-over (`take_over`) uses
+picows' protocol class directly, because our login and the upgrade share one TCP connection. Next: `server`, `agent`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # see above: not in its public stub
+
+from twinspan.wire.cloud_connection.assembly import Assembler, close_code_allowed
+from twinspan.wire.cloud_connection.messages import SUBPROTOCOL
+
+MAX_QUEUED_BYTES = 1 << 20
+"""Waiting behind a peer that does not read, besides the kernel's and the transport's buffers."""
+_HANDSHAKE_S = 5.0
+_READ_BUFFER_BYTES = 2048
+_ABNORMAL = 1006
+_log = logging.getLogger("twinspan.websocket")
+_log.setLevel(logging.ERROR)
+
+
+class WebSocket(WSListener):
+    """One end of an open WebSocket. Subclasses or owners set the callbacks before anything arrives."""
+
+    def __init__(self, max_message_bytes: int, max_queued_bytes: int = MAX_QUEUED_BYTES) -> None:
+        self.on_open: Callable[[], None] = _nothing
+        self.on_message: Callable[[bytes | memoryview], None] = _ignore
+        """A whole message. The view is good during the call only."""
+        self.on_heard: Callable[[], None] = _nothing
+        """Any frame, also ping and pong: a sign of life."""
+        self.on_closed: Callable[[int, str], None] = _ignore_close
+        """(close code, reason); 1006 where there was no close frame."""
+        self.on_writable: Callable[[], None] = _nothing
+        self.on_pong: Callable[[bytes], None] = _ignore
+        self._assembler: Assembler | None = None
+        self._max_message_bytes, self._max_queued_bytes = max_message_bytes, max_queued_bytes
+        self._transport: WSTransport | None = None
+        self._queue: deque[bytes] | None = None
+        self._queued_bytes = 0
+        self._paused = False
+        self._close: tuple[int, str] = (_ABNORMAL, "")
+        self.refused = 0
+        """Messages that did not fit behind a peer that does not read."""
+        self.full_count = 0
+        """How often the buffer got full."""
+
+    # ------------------------------------------------------------------------------------------------ sending
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None and not self._transport.is_disconnected
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._queued_bytes
+
+    def send(self, message: bytes) -> bool:
+        """A text message. False: the connection is gone or its buffer is full, and it was not taken."""
+        transport = self._transport
+        if transport is None or transport.is_disconnected or transport.is_close_frame_sent:
+            return False
+        if not self._paused:
+            transport.send(WSMsgType.TEXT, message)
+            return True
+        if self._queued_bytes + len(message) > self._max_queued_bytes:
+            self.refused += 1
+            return False
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(message)
+        self._queued_bytes += len(message)
+        return True
+
+    def ping(self, payload: bytes = b"") -> None:
+        """A ping frame; it does not queue behind messages that wait."""
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.send_ping(payload)
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say why, then go. A peer that does not take it in is cut off."""
+        transport = self._transport
+        if transport is None or transport.is_disconnected:
+            return
+        if self._close[0] == _ABNORMAL:
+            self._close = (code, reason)
+        if not transport.is_close_frame_sent:
+            transport.send_close(code, reason.encode()[:123])  # type: ignore[arg-type]  # private codes are numbers
+        transport.disconnect(not self._paused)
+
+    def abort(self) -> None:
+        """Cut it off without a word: the peer is dead."""
+        if self._transport is not None:
+            self._transport.disconnect(False)
+
+    # ------------------------------------------------------------------------------------------------ picows
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        self.on_open()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        self.on_heard()
+        if kind is WSMsgType.TEXT and frame.fin and not frame.rsv1 and self._assembler is None:
+            self._whole(frame)
+        elif kind is WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind is WSMsgType.PONG:
+            self.on_pong(frame.get_payload_as_bytes())
+        elif kind is WSMsgType.CLOSE:
+            self._closed_by_peer(frame)
+        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.close(WSCloseCode.PROTOCOL_ERROR.value, "reserved bit")
+        else:
+            self._fragment(kind.value, frame)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._queue, self._queued_bytes = None, 0
+        self.on_closed(*self._close)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        self.full_count += 1
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        while self._queue and not self._paused and self._transport is not None:
+            message = self._queue.popleft()
+            self._queued_bytes -= len(message)
+            self._transport.send(WSMsgType.TEXT, message)
+        if not self._paused:
+            self.on_writable()
+
+    # ------------------------------------------------------------------------------------------------ inside
+
+    def _whole(self, frame: WSFrame) -> None:
+        if frame.payload_size > self._max_message_bytes:
+            self.close(WSCloseCode.MESSAGE_TOO_BIG.value, "message too big")
+        else:
+            self.on_message(frame.get_payload_as_memoryview())
+
+    def _fragment(self, kind: int, frame: WSFrame) -> None:
+        if self._assembler is None:
+            self._assembler = Assembler(self._max_message_bytes)
+        found = self._assembler.receive(kind, frame.fin, frame.get_payload_as_bytes())
+        if isinstance(found, int):
+            self.close(found, "what came is no message")
+        elif found is not None:
+            self._assembler = None
+            self.on_message(found[1])
+
+    def _closed_by_peer(self, frame: WSFrame) -> None:
+        payload = frame.get_payload_as_bytes()
+        code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
+        reason = payload[2:].decode(errors="replace")
+        self._close = (code, reason)
+        answer = code
+        if (len(payload) == 1 or (len(payload) >= 2 and not close_code_allowed(code))) or "\ufffd" in reason:
+            answer = WSCloseCode.PROTOCOL_ERROR.value
+        self.close(answer if payload else WSCloseCode.OK.value)
+
+
+def take_over(
+    transport: asyncio.Transport, socket: WebSocket, received: bytes, *, client: tuple[str, str] | None = None
+) -> None:
+    """Make `transport` a WebSocket. As a server: `received` holds the upgrade request and whatever followed.
+
+    As a client: `client` is (host and port, path with query), and the upgrade request is sent now.
+    """
+    host_port, path = client if client is not None else (None, None)
+    protocol: Any = WSProtocol(
+        host_port,
+        path,
+        client is not None,
+        (lambda *_: socket) if client is not None else (lambda _: _switching(socket)),
+        _log,
+        True,
+        _HANDSHAKE_S,
+        False,
+        20,
+        20,
+        WSAutoPingStrategy.PING_WHEN_IDLE,
+        False,
+        socket._max_message_bytes + 1024,  # noqa: SLF001 - a function of this class
+        None if client is None else {"Sec-WebSocket-Protocol": SUBPROTOCOL},
+        _READ_BUFFER_BYTES,
+    )
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    while received:
+        room = protocol.get_buffer(-1)
+        part = received[: len(room)]
+        room[: len(part)] = part
+        received = received[len(part) :]
+        with contextlib.suppress(RuntimeError):
+            protocol.buffer_updated(len(part))
+
+
+def _switching(socket: WebSocket) -> WSUpgradeResponseWithListener:
+    """The handshake response of a server."""
+    response = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": SUBPROTOCOL})
+    return WSUpgradeResponseWithListener(response, socket)
+
+
+def _nothing() -> None:
+    """Nobody listens."""
+
+
+def _ignore(_message: object) -> None:
+    """Nobody listens."""
+
+
+def _ignore_close(_code: int, _reason: str) -> None:
+    """Nobody listens."""

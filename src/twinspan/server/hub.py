@@ -1,0 +1,353 @@
+"""The hub: who is connected to this worker, and who may be.
+
+In: requests of connections that are not upgraded yet (`front`), tickets, the end of tunnels. Out: registrations under
+a new epoch, sub-connections, presence in the store, an event with a reason for every up and down. Next: `run`.
+
+    Front --request--> Hub --ServerLogin--> registration --claim an epoch--> URL with a ticket
+    Front --upgrade--> Hub --redeem the ticket--> Tunnel or Subconnection
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from twinspan.drivers.websocket import WebSocket
+from twinspan.server.clock import fresh_id, pause, steady_ns, wall_ns
+from twinspan.server.events import Event, EventKind, EventLog
+from twinspan.server.front import Front, HttpRequest
+from twinspan.server.registration import Registrar
+from twinspan.server.services import Service
+from twinspan.server.store import DeviceRow, DeviceStore
+from twinspan.server.tunnel import Subconnection, Tunnel
+from twinspan.wire.cloud_connection import ticket as tickets
+from twinspan.wire.cloud_connection.liveness import NS_PER_S, silence_limit_s
+from twinspan.wire.cloud_connection.messages import (
+    AUTHENTICATION_PATH,
+    AUTHORITY_PATH,
+    MAX_SERVICES,
+    REGISTRATION_PATH,
+    SERVICE_PATH,
+    TUNNEL_PATH,
+    Authorities,
+    CloseCode,
+    Drain,
+    RegistrationRequest,
+    ServiceUrl,
+    Subconnections,
+    UnbindingCode,
+    UnbindingResult,
+    encode,
+)
+from twinspan.wire.cloud_connection.server import (
+    RANDOM_BYTES,
+    Answer,
+    Credential,
+    LoginKeys,
+    RegistrationAsked,
+    ServerLogin,
+)
+
+LOGIN_LIMIT_NS = 15 * NS_PER_S
+"""From the TCP connection to the upgrade: past it a connection is cut (slow-loris)."""
+SWEEP_S = 0.5
+MAX_LOGINS = 4096
+"""Connections of this worker that are not upgraded yet; the oldest goes when another comes."""
+
+
+class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Read once at the start."""
+
+    worker: str
+    """Name of this process, the same after its restart."""
+    base_url: str
+    """How devices reach this very worker, e.g. "wss://cloud.example:19443"."""
+    ticket_key: bytes
+    login_keys: LoginKeys
+    binding: Callable[[], bytes]
+    """tls-server-end-point of the certificate in use; empty on a plain listener."""
+    authorities: Callable[[], tuple[str, ...]]
+    """PEM of all authorities that devices shall trust."""
+
+
+class AdminApi(Protocol):
+    """What answers administrators."""
+
+    async def handle(self, front: Front, request: HttpRequest) -> None:
+        """One request, answered by `front.respond`."""
+
+    def upgrade(self, request: HttpRequest) -> WebSocket | Answer:
+        """A WebSocket of an administrator: a shell."""
+
+
+class Hub:
+    def __init__(
+        self,
+        settings: HubSettings,
+        store: DeviceStore,
+        events: EventLog,
+        services: dict[str, Service],
+        unbind: Callable[[str, str, int], tuple[bool, str]],
+    ) -> None:
+        self.settings, self.store, self.events, self.services = settings, store, events, services
+        self._unbind = unbind
+        self.instance = fresh_id()
+        """Of this life of the worker: its tickets die with it."""
+        self.tunnels: dict[str, Tunnel] = {}
+        self.admin: AdminApi | None = None
+        self.draining = False
+        self._logins: dict[Front, None] = {}
+        self._spent: dict[str, int] = {}
+        self._expected: dict[str, tuple[RegistrationRequest, int]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._registrar = Registrar(self)
+
+    # ------------------------------------------------------------------------------------------------ front
+
+    def arrived(self, front: Front) -> None:
+        """A TCP connection. The oldest that has not logged in yet goes if there are too many."""
+        self._logins[front] = None
+        if len(self._logins) > MAX_LOGINS:
+            oldest = next(iter(self._logins))
+            del self._logins[oldest]
+            oldest.cut()
+
+    def left(self, front: Front) -> None:
+        """It was closed, or became a WebSocket."""
+        self._logins.pop(front, None)
+
+    def new_login(self, certificate: Any, binding: bytes) -> ServerLogin:
+        """For a connection that was shown the leaf of `binding` and showed `certificate` (None: none)."""
+        return ServerLogin(self._credential, self.settings.login_keys, binding, frozenset(_serials_in(certificate)))
+
+    def request(self, front: Front, request: HttpRequest) -> None:
+        """One request of a connection."""
+        path = request.path
+        if path in (AUTHENTICATION_PATH, REGISTRATION_PATH) and request.method == "POST":
+            self._login_step(front, request)
+        elif path == AUTHORITY_PATH and request.method == "GET":
+            front.answer(Answer(status=200, body=encode(Authorities(certificates=self.settings.authorities()))))
+        elif path.startswith("/api/") and self.admin is not None:
+            self.spawn(self.admin.handle(front, request), "admin request")
+        else:
+            front.refuse(404, "protocol", "no such path")
+
+    def upgrade(self, front: Front, request: HttpRequest) -> WebSocket | None:
+        """The WebSocket for this request; None after a refusal."""
+        if request.path.startswith("/api/"):
+            found = self.admin.upgrade(request) if self.admin is not None else None
+            if isinstance(found, WebSocket):
+                return found
+            front.answer(found or Answer(status=404, body=b"{}", close=True))
+            return None
+        socket = self._redeem(request)
+        if socket is None:
+            self.note("", "refused", f"a URL ticket that is spent, expired or forged, from {front.address}")
+            front.refuse(401, "ticket", "the ticket is spent, expired or of an older connection")
+        return socket
+
+    def _login_step(self, front: Front, request: HttpRequest) -> None:
+        login = front.login
+        wait_s = self._registrar.admission(front, steady_ns())
+        if wait_s is not None:
+            front.refuse(503, "busy", "more devices connect than can be served: wait", wait_s)
+            return
+        found = login.receive(request.path, request.body, wall_ns(), secrets.token_bytes(RANDOM_BYTES))
+        if isinstance(found, RegistrationAsked):
+            self._registrar.register(front, login, found)
+            return
+        if found.status == 401 and found.close:
+            self.note(login.serial, "refused", f"authentication failed, from {front.address}")
+        front.answer(found)
+
+    def _credential(self, serial: str) -> Credential | None:
+        row = self.store.find(serial)
+        if row is None or (row.credential == "token" and not row.token_is_good(wall_ns())):
+            return None
+        return Credential(kind=row.credential, verifier=row.verifier, resume_id=row.resume_id or "")
+
+    # ------------------------------------------------------------------------------------------------ tickets
+
+    def expect(self, request: RegistrationRequest, epoch: int) -> str:
+        """The URL for the tunnel of a device that was just registered under `epoch`."""
+        self._expected[request.serial] = (request, epoch)
+        return f"{self.settings.base_url}{TUNNEL_PATH}?ticket={self._ticket('tunnel', request.serial, epoch, '')}"
+
+    def subconnections(self, tunnel: Tunnel, asked: Iterable[str]) -> Subconnections:
+        """A URL with a ticket of its own for each service that both sides have."""
+        wanted = tuple(dict.fromkeys(asked))[:MAX_SERVICES]
+        base = f"{self.settings.base_url}{SERVICE_PATH}"
+        return Subconnections(
+            services=tuple(
+                ServiceUrl(
+                    service=name,
+                    url=f"{base}/{name}?ticket={self._ticket('service', tunnel.serial, tunnel.epoch, name)}",
+                )
+                for name in wanted
+                if name in self.services
+            ),
+            unknown=tuple(name for name in wanted if name not in self.services),
+        )
+
+    def _ticket(self, kind: Any, serial: str, epoch: int, service: str) -> str:
+        ticket = tickets.UrlTicket(
+            kind=kind,
+            serial=serial,
+            epoch=epoch,
+            service=service,
+            worker=self.instance,
+            id=secrets.token_urlsafe(9),
+            expires_ns=wall_ns() + tickets.URL_TTL_NS,
+        )
+        return tickets.seal(ticket, self.settings.ticket_key)
+
+    def _redeem(self, request: HttpRequest) -> WebSocket | None:
+        parts = urlsplit(request.path)
+        text = parse_qs(parts.query).get("ticket", [""])[0]
+        ticket = tickets.open_url_ticket(text, self.settings.ticket_key, wall_ns())
+        if ticket is None or ticket.worker != self.instance or ticket.id in self._spent:
+            return None
+        self._spent[ticket.id] = ticket.expires_ns
+        if ticket.kind == "tunnel":
+            return self._redeem_tunnel(ticket) if parts.path == TUNNEL_PATH else None
+        tunnel = self.tunnels.get(ticket.serial)
+        service = self.services.get(ticket.service)
+        if tunnel is None or tunnel.epoch != ticket.epoch or service is None:
+            return None
+        if parts.path != f"{SERVICE_PATH}/{ticket.service}":
+            return None
+        return Subconnection(tunnel, ticket.service, service).socket
+
+    def _redeem_tunnel(self, ticket: tickets.UrlTicket) -> WebSocket | None:
+        request, epoch = self._expected.pop(ticket.serial, (None, 0))
+        if request is None or epoch != ticket.epoch:
+            return None
+        limit_s = silence_limit_s(request.keepalive_s, request.ping_s, request.dead_after_s)
+        return Tunnel(self, ticket.serial, epoch, limit_s, request.services).socket
+
+    # ------------------------------------------------------------------------------------------------ tunnels
+
+    def tunnel_up(self, tunnel: Tunnel) -> None:
+        """The handshake is done. An older tunnel of the same device goes; its end will change nothing."""
+        old = self.tunnels.get(tunnel.serial)
+        if old is not None and old.epoch > tunnel.epoch:
+            tunnel.close(CloseCode.SUPERSEDED, "a newer connection of this device is there")
+            return
+        self.tunnels[tunnel.serial] = tunnel
+        if old is not None:
+            old.close(CloseCode.SUPERSEDED, "a newer connection of this device took over")
+        self.note(tunnel.serial, "connected", "", epoch=tunnel.epoch)
+        tunnel.socket.send(encode(Authorities(certificates=self.settings.authorities())))
+
+    def tunnel_down(self, tunnel: Tunnel, code: int, reason: str) -> None:
+        """It is gone, for whatever reason. Only the current one changes anything."""
+        for service in tuple(tunnel.services.values()):
+            service.socket.close(CloseCode.DEAD, "the main connection is gone")
+        if self.tunnels.get(tunnel.serial) is not tunnel:
+            return
+        del self.tunnels[tunnel.serial]
+        why = reason or ("the TCP connection broke" if code == 1006 else f"closed with code {code}")
+        if self.store.release(tunnel.serial, tunnel.epoch, why, wall_ns()):
+            self.note(tunnel.serial, "down", why, epoch=tunnel.epoch)
+
+    def unbinding_code(self, tunnel: Tunnel, message: UnbindingCode) -> UnbindingResult:
+        """The device passes on a verification code that somebody typed there (seed 000, unbinding)."""
+        accepted, detail = self._unbind(tunnel.serial, message.code, wall_ns())
+        return UnbindingResult(id=message.id, accepted=accepted, detail=detail)
+
+    def close(self, serial: str, code: int, reason: str) -> bool:
+        """End the tunnel of a device, if it is here."""
+        tunnel = self.tunnels.get(serial)
+        if tunnel is not None:
+            tunnel.close(code, reason)
+        return tunnel is not None
+
+    async def alive(self, serial: str, deadline_s: float) -> bool:
+        """Whether the device behind this worker's tunnel answers a ping in time."""
+        tunnel = self.tunnels.get(serial)
+        if tunnel is None:
+            return False
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def pong(_payload: bytes) -> None:
+            if not answered.done():
+                answered.set_result(None)
+
+        tunnel.socket.on_pong = pong
+        tunnel.socket.ping(b"probe")
+        try:
+            async with asyncio.timeout(deadline_s):
+                await answered
+        except TimeoutError:
+            return False
+        return self.tunnels.get(serial) is tunnel
+
+    # ------------------------------------------------------------------------------------------------ loops
+
+    async def sweep(self) -> None:
+        """For ever: cut what is silent or too slow, forget spent tickets, write events and presence."""
+        while True:
+            await pause(SWEEP_S)
+            self._sweep(steady_ns(), wall_ns())
+
+    def _sweep(self, now_ns: int, now_wall_ns: int) -> None:
+        for front in [f for f in self._logins if now_ns - f.since_ns > LOGIN_LIMIT_NS]:
+            self.left(front)
+            front.cut()
+        for tunnel in [t for t in self.tunnels.values() if now_ns - t.heard_ns > t.limit_ns]:
+            # Gone first, so that the end of its sockets is a late one.
+            del self.tunnels[tunnel.serial]
+            silent_s = tunnel.limit_ns / NS_PER_S
+            if self.store.release(tunnel.serial, tunnel.epoch, "keepalive expired", now_wall_ns):
+                detail = f"keepalive expired: nothing heard for {silent_s:g} s"
+                self.note(tunnel.serial, "down", detail, epoch=tunnel.epoch)
+            tunnel.abort()
+        if len(self._spent) > MAX_LOGINS:
+            self._spent = {i: t for i, t in self._spent.items() if t > now_wall_ns}
+        self.events.flush(now_wall_ns)
+
+    async def drain(self, within_s: float) -> None:
+        """A planned restart: ask every device to come back at a moment of its own."""
+        self.draining = True
+        message = encode(Drain(after_ms=500, within_ms=int(within_s * 1000)))
+        for tunnel in tuple(self.tunnels.values()):
+            tunnel.socket.send(message)
+
+    def note(self, serial: str, kind: EventKind, detail: str, *, epoch: int | None = None) -> None:
+        """An event of the history."""
+        self.events.note(Event(serial=serial, at_ns=wall_ns(), kind=kind, detail=detail, epoch=epoch))
+
+    def spawn(self, work: Awaitable[None], name: str) -> None:
+        """Work that outlives a callback; it ends with the hub."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(_run(work), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def shut(self) -> None:
+        """End all connections and tasks."""
+        for tunnel in tuple(self.tunnels.values()):
+            tunnel.close(CloseCode.DRAINING, "the server restarts")
+        for task in tuple(self._tasks):
+            task.cancel()
+        self.events.flush(wall_ns())
+
+    def find(self, serial: str) -> DeviceRow | None:
+        """The store's row of a device."""
+        return self.store.find(serial)
+
+
+async def _run(work: Awaitable[None]) -> None:
+    await work
+
+
+def _serials_in(certificate: Any) -> Iterable[str]:
+    """serialNumber and commonName of a verified client certificate."""
+    for group in (certificate or {}).get("subject", ()):
+        for name, value in group:
+            if name in ("serialNumber", "commonName"):
+                yield value
