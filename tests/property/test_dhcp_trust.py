@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinspan.engine.dhcp_trust import DhcpOffer, DhcpValues, Running, decide_dhcp, read_offer
+from twinspan.engine.dhcp_trust import DhcpOffer, DhcpValues, Running, decide_dhcp
 from twinspan.model.cloud_management import CloudManagement, CloudServer
 from twinspan.model.secret import Secret
 
@@ -55,15 +55,3 @@ def test_a_value_is_never_forgotten_and_every_decision_has_a_reason_without_secr
     assert decision.learnt.password == (offer.password or learnt.password)
     assert decision.reason
     assert "hush" not in repr(decision)
-
-
-@given(st.none() | st.binary(max_size=300), st.none() | st.binary(max_size=300))
-def test_any_bytes_are_read_or_refused(option_253, option_252):
-    offer = read_offer(option_253, option_252)
-    taken = (offer.domain is not None) + (offer.password is not None)
-    given_options = (option_253 is not None) + (option_252 is not None)
-    assert taken + len(offer.refused) == given_options
-    if offer.domain is not None:
-        assert 1 <= len(offer.domain) <= 253
-        assert offer.domain.isascii()
-        assert not set(offer.domain) & set(" /@?#%\"'$`;|&<>")

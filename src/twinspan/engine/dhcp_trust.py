@@ -1,13 +1,13 @@
 """What DHCP options 253 and 252 may do to the cloud connection: name the server, give the password.
 
-In: the raw options of a lease, the device's `CloudManagement`, what earlier leases brought, and what the connection
-runs on. Out: a `DhcpDecision`: domain and password that count, where they come from, keep or dial anew, and why. Next:
-`wire.cloud_connection.server_order` takes the domain, `agent` carries the action out.
+In: what a lease brought (`wire.dhcp_options` has read and checked it), the device's `CloudManagement`, what earlier
+leases brought, and what the connection runs on. Out: a `DhcpDecision`: domain and password that count, where they come
+from, keep or dial anew, and why. Next: `wire.cloud_connection.server_order` takes the domain, `agent` carries it out.
 
 The seed: a value from DHCP wins over a manual one; if both are equal the connection stays, if they differ it is torn
 down and made anew. Two things stand beside that rule. Whoever can answer DHCP on that link could move the device to a
-server of its own, so `CloudManagement.dhcp_trust` may narrow it. And 252 is also the option that hands out the address
-of a proxy script (WPAD), so what looks like one is no password.
+server of its own, so `CloudManagement.dhcp_trust` may narrow it. And a lease that leaves an option out, or has a bad
+one (252 also hands out proxy scripts, WPAD), does not take back what an earlier lease brought.
 
 A device that has failed over does not return because a lease is renewed with the name it had before: only a change of
 the value moves it.
@@ -15,8 +15,6 @@ the value moves it.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from typing import Literal
 
 import msgspec
@@ -24,15 +22,6 @@ import msgspec
 from twinspan.model.cloud_management import CloudManagement
 from twinspan.model.cloud_status import ValueSource
 from twinspan.model.secret import Secret
-
-SERVER_OPTION, PASSWORD_OPTION = 253, 252
-"""Seed 000. Both are in the range for private use (RFC 2132, RFC 3942: 224 to 254)."""
-MAX_DOMAIN_CHARACTERS = 253
-MAX_PASSWORD_BYTES = 63
-"""What the vendor's devices accept as plain text; the seed gives no limit."""
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
-_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:[/\\]{2}")
-_SCRIPT = re.compile(r"\S*(?:wpad\.dat|\.pac)\s*", re.IGNORECASE)
 
 
 class DhcpOffer(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,18 +65,6 @@ class DhcpDecision(msgspec.Struct, frozen=True, kw_only=True):
     """To be given to the next decision."""
     notes: tuple[str, ...] = ()
     """What somebody should know of although it changes nothing."""
-
-
-def read_offer(option_253: bytes | None, option_252: bytes | None) -> DhcpOffer:
-    """The two options of a lease as they came, checked; bad ones are refused in words that never show the password."""
-    refused = []
-    domain, problem = _read_domain(option_253)
-    if problem:
-        refused.append(f"option {SERVER_OPTION} is no server name: {problem}")
-    password, problem = _read_password(option_252)
-    if problem:
-        refused.append(f"option {PASSWORD_OPTION} is no password: {problem}")
-    return DhcpOffer(domain=domain, password=password, refused=tuple(refused))
 
 
 def decide_dhcp(
@@ -185,61 +162,3 @@ def _same(one: str | None, other: str | None) -> bool:
     if one is None or other is None:
         return one is other
     return one.removesuffix(".").lower() == other.removesuffix(".").lower()
-
-
-def _text(option: bytes) -> str | None:
-    """RFC 2132 section 2: trailing NULs do not belong to a text."""
-    try:
-        return option.rstrip(b"\0").decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _read_domain(option: bytes | None) -> tuple[str | None, str]:
-    """The name, or the problem."""
-    if option is None:
-        return None, ""
-    text = (_text(option) or "").strip().removesuffix(".")
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        problem = _name_problem(text)
-        return (None, problem) if problem else (text, "")
-    if "%" in text:
-        return None, "leave out the scope: the device chooses the link"
-    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
-        return None, f"no server has the address {address}"
-    return str(address), ""
-
-
-def _name_problem(text: str) -> str:
-    """RFC 1123 2.1; empty if it is a host name."""
-    labels = text.split(".")
-    if not text:
-        return "it is empty or no text"
-    if len(text) > MAX_DOMAIN_CHARACTERS:
-        return f"it has {len(text)} characters, the longest name has {MAX_DOMAIN_CHARACTERS}"
-    if _URL.match(text) or ":" in text or "/" in text:
-        return "give the name alone, without scheme, port and path"
-    if not all(_LABEL.fullmatch(label) for label in labels):
-        return "use labels of letters, digits and hyphens between points (other scripts in their xn-- form)"
-    return "it is neither a name nor an address" if labels[-1].isdigit() else ""
-
-
-def _read_password(option: bytes | None) -> tuple[Secret | None, str]:
-    """The password, or the problem."""
-    if option is None:
-        return None, ""
-    text = _text(option)
-    if not text or text.isspace():
-        return None, "it is empty or no text"
-    if _URL.match(text) or _SCRIPT.fullmatch(text):
-        return (
-            None,
-            "it is the address of a proxy script (WPAD uses the same option); hand the two out in separate scopes",
-        )
-    if not text.isprintable():
-        return None, "it has characters that cannot be typed"
-    if len(text.encode()) > MAX_PASSWORD_BYTES:
-        return None, f"it is longer than {MAX_PASSWORD_BYTES} bytes"
-    return Secret(text), ""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from twinspan.engine.dhcp_trust import DhcpDecision, DhcpOffer, DhcpValues, Running, decide_dhcp, read_offer
+from twinspan.engine.dhcp_trust import DhcpDecision, DhcpOffer, DhcpValues, Running, decide_dhcp
 from twinspan.model.cloud_management import CloudManagement, CloudServer, TrustPolicy
 from twinspan.model.secret import Secret
 
@@ -82,10 +80,19 @@ def test_an_option_missing_in_a_renewal_keeps_its_last_value() -> None:
 
 def test_a_refused_option_keeps_the_last_value_and_is_told() -> None:
     first = decide_dhcp(bare(), DhcpOffer(domain="a.example", password=OTHER), NOTHING)
-    offer = read_offer(b"a.example", b"http://proxy.example/wpad.dat")
+    offer = DhcpOffer(domain="a.example", refused=("option 252 is a URL, as for WPAD",))
     second = decide_dhcp(bare(), offer, first.learnt, follow(first, "a.example"))
     assert (second.action, second.password) == ("keep", OTHER)
-    assert any("WPAD" in note for note in second.notes)
+    assert "option 252 is a URL, as for WPAD" in second.notes
+
+
+def test_a_lease_with_nothing_but_refused_options_is_ignored_and_says_why() -> None:
+    decision = decide_dhcp(config(), DhcpOffer(refused=("option 253 is empty",)), NOTHING, CONNECTED)
+    assert (decision.action, decision.reason, decision.notes) == (
+        "ignore",
+        "option 253 is empty",
+        ("option 253 is empty",),
+    )
 
 
 def test_a_renewal_does_not_bring_a_device_back_from_a_backup() -> None:
@@ -149,68 +156,3 @@ def test_a_server_known_from_dhcp_alone_is_told_unless_its_authority_is_fixed() 
     offer = DhcpOffer(domain="a.example")
     assert any("fingerprint" in note for note in decide_dhcp(bare(), offer, NOTHING).notes)
     assert decide_dhcp(CloudManagement(fingerprint="0" * 64), offer, NOTHING).notes == ()
-
-
-# ---------------------------------------------------------------------------------------------- reading the options
-
-
-@pytest.mark.parametrize(
-    ("option", "domain"),
-    [
-        (b"cloud.example", "cloud.example"),
-        (b"Cloud.Example.\0\0", "Cloud.Example"),
-        (b"cloud", "cloud"),
-        (b"192.0.2.7", "192.0.2.7"),
-        (b"2001:DB8::1", "2001:db8::1"),
-        (b"xn--bcher-kva.example", "xn--bcher-kva.example"),
-        (b"7.example", "7.example"),
-        (b".".join([b"a" * 63] * 3 + [b"b" * 61]), ".".join(["a" * 63] * 3 + ["b" * 61])),
-    ],
-)
-def test_a_name_or_an_address_is_taken(option: bytes, domain: str) -> None:
-    assert read_offer(option, None) == DhcpOffer(domain=domain)
-
-
-@pytest.mark.parametrize(
-    "option",
-    [
-        b"", b"\0", b"\xff\xfe", b"a..b", b"-a.example", b"a-.example", b"a_b.example", b"a b", b"cloud.example:443",
-        b"https://cloud.example", b"cloud.example/x", b"10.0.0.300", b"1.2.3", b"0.0.0.0", b"224.0.0.1", b"::",
-        b"255.255.255.255", "bücher.example".encode(), b"a" * 64, b".".join([b"a" * 63] * 4), b"a\nb", b"$(id)",
-        b"fe80::1%$(id)",
-    ],
-)  # fmt: skip
-def test_what_is_no_name_is_refused_with_a_reason(option: bytes) -> None:
-    offer = read_offer(option, None)
-    assert offer.domain is None
-    assert offer.refused[0].startswith("option 253 is no server name: ")
-
-
-@pytest.mark.parametrize(
-    "option", [b"s3cret", b"with space", b"x" * 63, "pässword".encode(), b"12345\0", b"wpad", b"a:b"]
-)
-def test_a_password_is_taken_without_its_trailing_nuls(option: bytes) -> None:
-    assert read_offer(None, option) == DhcpOffer(password=Secret(option.rstrip(b"\0").decode()))
-
-
-@pytest.mark.parametrize("option", [
-    b"http://wpad.example/wpad.dat", b"HTTPS://10.0.0.1/proxy.pac\n", b"http:\\\\10.0.0.1\\wpad.dat", b"file://x",
-    b"/wpad.dat", b"10.0.0.1/proxy.pac",
-])  # fmt: skip
-def test_the_address_of_a_proxy_script_is_no_password(option: bytes) -> None:
-    offer = read_offer(None, option)
-    assert offer.password is None
-    assert "WPAD" in offer.refused[0]
-
-
-@pytest.mark.parametrize("option", [b"", b"\n", b"  ", b"\0", b"\xff\xfe", b"top\nsecret", b"secret\x1b", b"s" * 64])
-def test_a_bad_password_is_refused_and_never_shown(option: bytes) -> None:
-    offer = read_offer(None, option)
-    assert offer.password is None
-    assert len(offer.refused) == 1
-    assert "secret" not in repr(offer)
-    assert "sss" not in repr(offer)
-
-
-def test_missing_options_are_no_refusals() -> None:
-    assert read_offer(None, None) == DhcpOffer()
