@@ -167,7 +167,7 @@ def test_a_lease_whose_time_is_over_is_not_used_again(office: Office) -> None:
         await office.serve()
         await office.bound()
         await _end(office)
-        file = office.bench.directory / "dhcp" / "lease.json"
+        file = office.bench.directory / "dhcp" / "lease-c0.json"
         saved = msgspec.json.decode(file.read_bytes())
         file.write_bytes(msgspec.json.encode(saved | {"obtained_s": saved["obtained_s"] - 3601}))
         office.pc = office.new_pc()
