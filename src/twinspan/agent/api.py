@@ -1,8 +1,8 @@
 """The node's local socket: config in, report and events out. One JSON object per line, 0600, root only.
 
-In: {"op": "apply" | "report" | "events" | "clock" | "drill" | "order" | "order-end", ...}. Out: {"ok": true, ...} or
-{"ok": false, "error": "..."}; whatever comes in, there is an answer and the agent lives. It is what the cloud
-connection's sub-connections will carry later. Next: `agent.node`.
+In: {"op": "apply" | "report" | "events" | "clock" | "drill" | "order" | "order-end" | "cloud-reset" |
+"unbinding-code", ...}. Out: {"ok": true, ...} or {"ok": false, "error": "..."}; whatever comes in, there is an answer
+and the agent lives. The cloud connection's sub-connections carry the same. Next: `agent.node`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ class OpenLink(msgspec.Struct, frozen=True, kw_only=True):
     link: str
 
 
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+
+
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):
     """The op says it all."""
 
@@ -63,6 +67,8 @@ _REQUESTS: Mapping[str, type[msgspec.Struct]] = {
     "drill": Drill,
     "order": OrderLink,
     "order-end": OpenLink,
+    "cloud-reset": Nothing,
+    "unbinding-code": Code,
 }
 
 
@@ -151,5 +157,15 @@ async def _dispatch(node: Node, request: tuple[str, Any]) -> dict[str, Any]:
         case "order-end", OpenLink(link=link):
             await node.orders.open(link)
             return {}
+        case (("cloud-reset" | "unbinding-code"), order):
+            return await _cloud_order(node, order)
         case _:
             return {"now_ns": time.time_ns()}
+
+
+async def _cloud_order(node: Node, order: Code | Nothing) -> dict[str, Any]:
+    """Orders to the cloud connection: begin anew, or pass a verification code on."""
+    if isinstance(order, Code):
+        return {"detail": await node.cloud.unbinding_code(order.code)}
+    node.cloud.reset()
+    return {}

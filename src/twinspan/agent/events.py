@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 from twinspan.model.device_report import Event, EventSource
 
@@ -19,11 +20,13 @@ class EventLog:
         self.node = node
         self.dropped = 0
         self._events: deque[Event] = deque(maxlen=CAPACITY)
+        self.on_event: Callable[[Event], None] = lambda _: None
 
     def add(self, event: Event) -> None:
         if len(self._events) == CAPACITY:
             self.dropped += 1
         self._events.append(event)
+        self.on_event(event)
 
     def record(self, source: EventSource, what: str, detail: str = "") -> None:
         """Add an event of this node that happens now."""

@@ -14,10 +14,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from twinspan.agent.alarms import AlarmBook
 from twinspan.agent.api import serve
+from twinspan.agent.cloud import CloudAgent
 from twinspan.agent.config_check import check_config
 from twinspan.agent.converge import Converger
 from twinspan.agent.events import EventLog
@@ -34,6 +36,7 @@ from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import DeviceReport, Event
 from twinspan.model.errors import Rejected
 from twinspan.model.kernel import ROUTE_PROTOCOL
+from twinspan.wire.dhcp_options import CloudOptions
 from twinspan.wire.rtnetlink import LinkChanged, RouteChanged
 
 
@@ -42,7 +45,10 @@ class Node:
         self.events = EventLog(name)
         self.journal = Journal(node_dir)
         self.world = World(_link_name)
-        self.drivers = make_drivers(node_dir, name, self.on_driver_event, self.world.device_of, self.on_probe)
+        self.on_cloud_options: Callable[[CloudOptions], None] = self.record_cloud_options
+        """Hears what DHCP says of the cloud server whenever that changes. Whoever dials takes it over."""
+        heard = (self.on_driver_event, self.world.device_of, self.on_probe, self.hear_cloud_options)
+        self.drivers = make_drivers(node_dir, name, *heard)
         self.alarms = AlarmBook(self.events)
         self.failover = FailoverLoop(self.world, self.drivers.netlink, self.drivers.bird, self.events, self.alarms)
         notes = (self.events, self.alarms)
@@ -50,6 +56,8 @@ class Node:
         self.failover.on_trouble = self.converger.wake
         self.orders = Orders(self.journal, self.world, self.drivers.netlink, self.events)
         self._socket = node_dir / "agent.sock"
+        self.cloud = CloudAgent(self, node_dir)
+        self.events.on_event = self.cloud.on_event
 
     async def run(self) -> None:
         """Run until SIGTERM. Daemons and routes stay: traffic does not depend on the agent."""
@@ -66,6 +74,7 @@ class Node:
                 group.create_task(self.failover.run(), name="failover"),
                 group.create_task(self.orders.run(), name="orders"),
                 group.create_task(serve(self, self._socket), name="api"),
+                group.create_task(self.cloud.run(), name="cloud"),
             ]
             await stop.wait()
             for task in tasks:
@@ -111,6 +120,7 @@ class Node:
         self.world.probes = {n: s for n, s in self.world.probes.items() if n in kept}
         self.journal.note_override(config)
         self.converger.set_config(config)
+        self.cloud.config_changed(config)
 
     async def report(self) -> DeviceReport:
         return await build_report(self)
@@ -118,6 +128,7 @@ class Node:
     def on_kernel_event(self, event: LinkChanged | RouteChanged) -> None:
         if isinstance(event, LinkChanged):
             self.drivers.vlan.mirror_carrier(event.name)
+            self.drivers.dhcp_client.link_changed(event)
             if self.world.link_changed(event):
                 up = event.exists and event.admin_up and event.carrier
                 self.events.record("link", f"{event.name} {'up' if up else 'down'}")
@@ -133,6 +144,15 @@ class Node:
         self.events.add(event)
         if event.source in ("daemon", "ike", "bgp"):
             self.converger.wake()
+
+    def hear_cloud_options(self, options: CloudOptions) -> None:
+        self.on_cloud_options(options)
+
+    def record_cloud_options(self, options: CloudOptions) -> None:
+        """Into the event log; of the password only whether there is one."""
+        said = f"{options.domain or 'no name'}, password {'given' if options.password else 'not given'}"
+        where = f"by {options.server} on {options.link}{', lease gone' if options.stale else ''}"
+        self.events.record("config", "cloud server by DHCP", f"{said}, {where}")
 
     def on_probe(self, result: ProbeResult) -> None:
         config = self.converger.config

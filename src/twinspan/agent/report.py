@@ -68,6 +68,7 @@ async def build_report(node: Node) -> DeviceReport:
         families=("ipv4", "ipv6") if any(":" in r.prefix for r in bgp_routes) else ("ipv4",),
         repairs=node.converger.repairs,
         leases=tuple(drivers.dhcp_client.describe()),
+        cloud=node.cloud.status() if config.cloud is not None else None,
     )
 
 

@@ -10,11 +10,24 @@ from typing import Literal
 
 import msgspec
 
+from twinspan.model.cloud_status import CloudStatus
 from twinspan.model.device_config import Family, NodeRole
 from twinspan.model.fields import Profile
 
 EventSource = Literal[
-    "link", "bfd", "bgp", "ike", "probe", "route", "failover", "health_check", "dns", "daemon", "config", "drift"
+    "link",
+    "bfd",
+    "bgp",
+    "ike",
+    "probe",
+    "route",
+    "failover",
+    "health_check",
+    "dns",
+    "daemon",
+    "config",
+    "drift",
+    "cloud",
 ]
 LinkKind = Literal["ethernet", "loopback", "other"]
 
@@ -218,3 +231,5 @@ class DeviceReport(msgspec.Struct, frozen=True, kw_only=True):
     neighbors: tuple[NeighborStatus, ...] = ()
     foreign_routes: tuple[RouteStatus, ...] = ()
     """IPv4 and IPv6 routes of the main table that are neither Twinspan's nor BIRD's nor a link's own, e.g. by DHCP."""
+    cloud: CloudStatus | None = None
+    """The node's cloud connection; None while no config asks for one."""

@@ -1,0 +1,119 @@
+"""The node's cloud connection, wired to the rest of the agent; nothing of it is loaded while no config asks for it.
+
+In: configs, DHCP values, events of the node. Out: a task that keeps the connection, `CloudStatus`. Next:
+`agent.cloud_connection.manager`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from twinspan.agent.cloud_connection.identity import load_identity
+from twinspan.model.cloud_status import CloudStatus
+from twinspan.model.device_config import DeviceConfig
+from twinspan.model.device_report import Event
+from twinspan.model.secret import Secret
+
+if TYPE_CHECKING:
+    from twinspan.agent.cloud_connection.manager import ConnectionManager
+    from twinspan.agent.cloud_connection.services import LogModule, TelemetryModule
+    from twinspan.agent.node import Node
+
+
+class CloudAgent:
+    """Between a `Node` and its connection manager."""
+
+    def __init__(self, node: Node, node_dir: Path) -> None:
+        self._node, self._dir = node, node_dir
+        self.identity = msgspec.structs.replace(
+            load_identity(node_dir, node.events.node),
+            software=f"Twinspan {importlib.metadata.version('twinspan')}",
+        )
+        self._needed = asyncio.Event()
+        self._manager: ConnectionManager | None = None
+        self._telemetry: TelemetryModule | None = None
+        self._log: LogModule | None = None
+        self._dhcp: tuple[str | None, Secret | None] | None = None
+
+    async def run(self) -> None:
+        """Wait until a config asks for a cloud connection, then keep one."""
+        await self._needed.wait()
+        manager = self._make()
+        self._manager = manager
+        config = self._node.converger.config
+        manager.configure(config.cloud if config else None)
+        if self._dhcp is not None:
+            manager.dhcp_values(*self._dhcp, reconnect=False)
+        await manager.run()
+
+    def config_changed(self, config: DeviceConfig) -> None:
+        """The node has a new config."""
+        if self._manager is not None:
+            self._manager.configure(config.cloud)
+        elif config.cloud is not None:
+            self._needed.set()
+
+    def dhcp_values(self, domain: str | None, password: Secret | None, *, reconnect: bool) -> None:
+        """What DHCP says, as judged."""
+        self._dhcp = (domain, password)
+        if self._manager is not None:
+            self._manager.dhcp_values(domain, password, reconnect=reconnect)
+
+    def on_event(self, event: Event) -> None:
+        """Something happened on the node: the server shall hear of it soon."""
+        if self._log is not None and self._telemetry is not None:
+            self._log.event()
+            if event.source not in ("cloud", "probe"):
+                self._telemetry.event()
+
+    def status(self) -> CloudStatus:
+        """How far it got."""
+        return self._manager.status() if self._manager is not None else CloudStatus(serial=self.identity.serial)
+
+    def reset(self) -> None:
+        """Tear the connection down and begin with the first server."""
+        if self._manager is not None:
+            self._manager.reset()
+
+    async def unbinding_code(self, code: str) -> str:
+        """Pass a verification code on; what came of it, in words."""
+        result = await self._manager.unbinding_code(code) if self._manager is not None else None
+        if result is None:
+            return "not sent: there is no cloud connection, or the server did not answer"
+        return f"accepted: {result.detail}" if result.accepted else f"refused: {result.detail}"
+
+    def _make(self) -> ConnectionManager:
+        # Late: a node without a cloud connection shall not pay for TLS and WebSockets.
+        from twinspan.agent.cloud_connection.manager import ConnectionManager  # noqa: PLC0415
+        from twinspan.agent.cloud_connection.services import (  # noqa: PLC0415
+            ConfigModule,
+            LogModule,
+            Module,
+            TelemetryModule,
+        )
+        from twinspan.agent.cloud_connection.trust import TrustStore  # noqa: PLC0415
+
+        node = self._node
+        self._telemetry = TelemetryModule(node.report)
+        self._log = LogModule(lambda at_ns: tuple(node.events.since(at_ns)))
+        modules: list[Module] = [ConfigModule(lambda: node.converger.config, node.apply), self._telemetry, self._log]
+        return ConnectionManager(
+            self.identity,
+            boot_id(self._dir),
+            TrustStore(node.journal),
+            modules,
+            lambda what, detail: node.events.record("cloud", what, detail),
+        )
+
+
+def boot_id(node_dir: Path) -> str:
+    """The same until the machine restarts, whoever starts the agent again; another on a copy of the machine."""
+    kernel = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+    here = f"{kernel.strip()}:{node_dir.stat().st_ino}:{node_dir}"
+    return hashlib.sha256(here.encode()).hexdigest()[:32]
