@@ -19,6 +19,7 @@ from twinspan.drivers.strongswan import StrongswanDriver
 from twinspan.drivers.vlan import VlanDriver
 from twinspan.model.device_config import Probe
 from twinspan.model.device_report import Event
+from twinspan.wire.dhcp_options import CloudOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,7 @@ def make_drivers(
     on_event: Callable[[Event], None],
     device_of: Callable[[Probe], str | None],
     on_result: Callable[[ProbeResult], None],
+    on_cloud_options: Callable[[CloudOptions], None],
 ) -> Drivers:
     """Drivers acting on the calling process's network namespace, with their files under `node_dir`."""
     return Drivers(
@@ -48,6 +50,6 @@ def make_drivers(
         bird=BirdDriver(node_dir / "bird", on_event, node),
         strongswan=StrongswanDriver(node_dir / "ike", on_event, node),
         dnsmasq=DnsmasqDriver(node_dir / "dns", on_event, node),
-        dhcp_client=DhcpClientDriver(node_dir / "dhcp", on_event, node),
+        dhcp_client=DhcpClientDriver(node_dir / "dhcp", on_event, node, on_cloud_options),
         probes=ProbeRunner((), device_of, on_result),
     )
