@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from twinspan.model.cloud_management import CloudManagement
+from twinspan.model.device_access import DeviceAccess
 from twinspan.model.fields import Profile
 from twinspan.model.secret import Secret
 
@@ -317,3 +318,12 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """DNS servers of a host with a fixed address."""
     cloud: CloudManagement | None = None
     """How the node is managed over the cloud connection; None: it is not."""
+    access: DeviceAccess | None = None
+    """Its own command line: name, SSH, users; None: as made, reached by the local socket only."""
+    names: tuple[tuple[str, str], ...] = ()
+    """Comware's name of a link, tunnel or probe and ours, e.g. ("GigabitEthernet1/0/7", "eth5"), ("track 7", "vpn").
+    What is not here is numbered in its order."""
+    shutdown: tuple[str, ...] = ()
+    """Links that are held down by hand."""
+    descriptions: tuple[tuple[str, str], ...] = ()
+    """A link's name and what somebody noted of it."""
