@@ -19,6 +19,7 @@ from pathlib import Path
 
 from twinspan.agent.alarms import AlarmBook
 from twinspan.agent.api import serve
+from twinspan.agent.cloud import CloudAgent
 from twinspan.agent.config_check import check_config
 from twinspan.agent.converge import Converger
 from twinspan.agent.events import EventLog
@@ -55,6 +56,8 @@ class Node:
         self.failover.on_trouble = self.converger.wake
         self.orders = Orders(self.journal, self.world, self.drivers.netlink, self.events)
         self._socket = node_dir / "agent.sock"
+        self.cloud = CloudAgent(self, node_dir)
+        self.events.on_event = self.cloud.on_event
 
     async def run(self) -> None:
         """Run until SIGTERM. Daemons and routes stay: traffic does not depend on the agent."""
@@ -71,6 +74,7 @@ class Node:
                 group.create_task(self.failover.run(), name="failover"),
                 group.create_task(self.orders.run(), name="orders"),
                 group.create_task(serve(self, self._socket), name="api"),
+                group.create_task(self.cloud.run(), name="cloud"),
             ]
             await stop.wait()
             for task in tasks:
@@ -116,6 +120,7 @@ class Node:
         self.world.probes = {n: s for n, s in self.world.probes.items() if n in kept}
         self.journal.note_override(config)
         self.converger.set_config(config)
+        self.cloud.config_changed(config)
 
     async def report(self) -> DeviceReport:
         return await build_report(self)
