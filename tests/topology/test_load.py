@@ -171,6 +171,30 @@ def test_a_missing_route_counts_as_sent_and_lost_and_the_load_goes_on(cable: Any
     assert results(logs)["cloud_to_site", "udp"].lost == 0
 
 
+def test_a_link_that_goes_down_cuts_both_directions_and_the_load_goes_on_when_it_is_back(cable: Any) -> None:
+    load = start(cable)
+    run_for(0.5)
+    begun = time.time_ns()
+    cable.ip("-n", cable.a, "link", "set", "c0", "down")
+    down = time.time_ns()
+    run_for(0.3)
+    mending = time.time_ns()
+    cable.ip("-n", cable.a, "link", "set", "c0", "up")
+    run_for(2.5)
+    logs = load.stop()
+    measured = results(logs)
+    for direction in ("site_to_cloud", "cloud_to_site"):
+        cut = measured[direction, "udp"]
+        assert len(cut.gaps) == 1, direction
+        assert (mending - down) / 1e6 - MARGIN_MS <= cut.outage_ms, direction
+        assert begun / 1e6 - MARGIN_MS <= cut.gaps[0].start_ns / 1e6 <= down / 1e6 + MARGIN_MS, direction
+        assert not cut.gaps[0].open, direction
+        assert measured[direction, "tcp"].lost == 0, direction
+        assert not any(gap.open for gap in measured[direction, "icmp"].gaps), direction
+    (log,) = (log for log in logs if (log.direction, log.protocol) == ("site_to_cloud", "udp"))
+    assert log.send_errors.keys() == {"ENETUNREACH"}, "the kernel says at once that there is no way"
+
+
 def test_the_load_stops_sending_at_its_limit_although_nobody_stops_it(cable: Any) -> None:
     load = start(cable, limit_s=0.5)
     run_for(1.5)
