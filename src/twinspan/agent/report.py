@@ -11,6 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from twinspan.agent.clock import steady_ns, wall_ns
+from twinspan.drivers.ethtool import link_speed
+from twinspan.drivers.rtnetlink_dump import observe_facts
 from twinspan.engine.health import ProbeState, probe_status
 from twinspan.model.config_digest import config_digest
 from twinspan.model.device_config import DeviceConfig
@@ -24,7 +26,8 @@ from twinspan.model.device_report import (
     RouteStatus,
     SpanStatus,
 )
-from twinspan.model.kernel import KernelRoute
+from twinspan.model.kernel import KernelLink, KernelRoute
+from twinspan.wire.rtnetlink_dump import LinkFacts
 
 if TYPE_CHECKING:
     from twinspan.agent.node import Node
@@ -39,6 +42,7 @@ async def build_report(node: Node) -> DeviceReport:
         drivers.strongswan.observe(config),
         drivers.netlink.observe(),
     )
+    facts = observe_facts()
     node.world.set_sessions(bgp, steady_ns())
     return DeviceReport(
         node=config.node,
@@ -50,12 +54,7 @@ async def build_report(node: Node) -> DeviceReport:
         converged=node.converger.converged,
         at_ns=time.time_ns(),
         agent_pid=os.getpid(),
-        links=tuple(
-            LinkStatus(
-                name=link.name, up=link.admin_up and link.carrier, mtu=link.mtu, addresses=tuple(sorted(link.addresses))
-            )
-            for link in kernel.links.values()
-        ),
+        links=tuple(_link(link, facts.links.get(link.name)) for link in kernel.links.values()),
         bgp=tuple(bgp),
         bfd=tuple(bfd),
         tunnels=tuple(tunnels),
@@ -68,7 +67,25 @@ async def build_report(node: Node) -> DeviceReport:
         families=("ipv4", "ipv6") if any(":" in r.prefix for r in bgp_routes) else ("ipv4",),
         repairs=node.converger.repairs,
         leases=tuple(drivers.dhcp_client.describe()),
+        neighbors=facts.neighbors,
+        foreign_routes=facts.foreign_routes,
         cloud=node.cloud.status() if config.cloud is not None else None,
+    )
+
+
+def _link(link: KernelLink, facts: LinkFacts | None) -> LinkStatus:
+    speed_mbit, full_duplex = link_speed(link.name)
+    return LinkStatus(
+        name=link.name,
+        up=link.admin_up and link.carrier,
+        mtu=link.mtu,
+        addresses=tuple(sorted(link.addresses)),
+        admin_up=link.admin_up,
+        kind=facts.kind if facts else "other",
+        mac=facts.mac if facts else None,
+        speed_mbit=speed_mbit,
+        full_duplex=full_duplex,
+        counters=facts.counters if facts else None,
     )
 
 

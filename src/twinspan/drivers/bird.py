@@ -289,6 +289,8 @@ def _status(
         imported=state.imported,
         exported=state.exported,
         dropped=dropped,
+        updates_received=state.received,
+        updates_sent=state.sent,
         last_error=error or state.last_error,
         span=peer.span,
         import_held=peer.span is not None and held(import_switches(config, peer.span)),

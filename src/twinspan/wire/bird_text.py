@@ -77,6 +77,9 @@ class ProtocolState(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str = ""
     imported: int = 0
     exported: int = 0
+    received: int = 0
+    """Updates and withdrawals that the peer sent since the session began."""
+    sent: int = 0
     over_limit: bool = False
     """The import limit was reached since the session began or was reloaded."""
 
@@ -109,10 +112,21 @@ def _detail(protocol: ProtocolState, line: str) -> ProtocolState:
         return msgspec.structs.replace(protocol, last_error=value)
     if key == "Import limit" and value.endswith("[HIT]"):
         return msgspec.structs.replace(protocol, over_limit=True)
+    if key.startswith(("Import ", "Export ")) and key.endswith((" updates", " withdraws")):
+        return _counted(protocol, key, value.split())
     if key == "Routes":
         counts = {kind: int(count) for count, kind in re.findall(r"(\d+) (imported|exported)", value)}
         return msgspec.structs.replace(protocol, imported=counts.get("imported", 0), exported=counts.get("exported", 0))
     return protocol
+
+
+def _counted(protocol: ProtocolState, key: str, counts: list[str]) -> ProtocolState:
+    """Of the five columns the first is what came and the last what passed."""
+    if not counts or not counts[0].isdigit() or not counts[-1].isdigit():
+        return protocol
+    if key.startswith("Import"):
+        return msgspec.structs.replace(protocol, received=protocol.received + int(counts[0]))
+    return msgspec.structs.replace(protocol, sent=protocol.sent + int(counts[-1]))
 
 
 def parse_bfd_sessions(reply: Reply) -> list[BfdStatus]:

@@ -168,7 +168,22 @@ def tunnel_status(name: str, device: str | None, sas: list[Message]) -> TunnelSt
         child_state=child.get("state", "down"),
         bytes_in=sum(int(c.get("bytes-in", 0)) for c in children),
         bytes_out=sum(int(c.get("bytes-out", 0)) for c in children),
+        packets_in=sum(int(c.get("packets-in", 0)) for c in children),
+        packets_out=sum(int(c.get("packets-out", 0)) for c in children),
+        local_address=ike.get("local-host"),
+        remote_address=ike.get("remote-host"),
+        initiator=ike.get("initiator") == "yes",
+        established_s=_seconds(ike, "established"),
+        spi_in=child.get("spi-in"),
+        spi_out=child.get("spi-out"),
+        child_age_s=_seconds(child, "install-time"),
+        child_remaining_s=_seconds(child, "life-time"),
+        encapsulated=child.get("encap") == "yes",
     )
+
+
+def _seconds(message: Message, key: str) -> int | None:
+    return int(message[key]) if key in message else None
 
 
 def updown_event(kind: str, message: Message, *, at_ns: int, node: str) -> Event | None:

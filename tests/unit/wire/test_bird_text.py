@@ -47,6 +47,7 @@ def test_protocols_are_read_with_their_sessions_and_counts() -> None:
     session = protocols["peer_vbr"]
     assert (session.state, session.bgp_state, session.imported, session.exported) == ("up", "Established", 3, 1)
     assert session.over_limit
+    assert (session.received, session.sent) == (8, 3), "updates and withdrawals of the peer"
     assert session.since.startswith("2026-11-22T")
     assert protocols["out_circuit-14"].disabled
     assert not protocols["in_circuit-14"].disabled

@@ -98,6 +98,18 @@ def test_of_several_sas_the_one_that_carries_counts() -> None:
     assert (status.bytes_in, status.bytes_out) == (85, 14)
 
 
+def test_an_sa_tells_its_ends_its_keys_and_its_age() -> None:
+    child = {"state": "INSTALLED", "spi-in": "bd4d2cb8", "spi-out": "3780506b", "encap": "yes"}
+    child |= {"packets-in": "3", "packets-out": "4", "install-time": "181", "life-time": "3419"}
+    ike = {"state": "ESTABLISHED", "initiator": "yes", "established": "1200", "child-sas": {"vpn-1": child}}
+    ike |= {"local-host": "198.51.100.2", "remote-host": "203.0.113.1"}
+    status = tunnel_status("vpn", "ipsec0", [{"vpn": ike}])
+    assert (status.local_address, status.remote_address) == ("198.51.100.2", "203.0.113.1")
+    assert (status.spi_in, status.spi_out, status.encapsulated) == ("bd4d2cb8", "3780506b", True)
+    assert (status.established_s, status.child_age_s, status.child_remaining_s) == (1200, 181, 3419)
+    assert (status.packets_in, status.packets_out, status.initiator) == (3, 4, True)
+
+
 def test_an_ike_sa_without_a_child_carries_nothing() -> None:
     assert tunnel_status("vpn", None, [sa("ESTABLISHED", None)]).child_state == "down"
 
