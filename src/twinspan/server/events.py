@@ -82,10 +82,13 @@ class EventLog:
         self._lost_unsaid = 0
         return len(rows)
 
-    def history(self, serial: str, limit: int = 100, before_id: int | None = None) -> tuple[Event, ...]:
+    def history(
+        self, serial: str, limit: int = 100, before_id: int | None = None, since_ns: int = 0
+    ) -> tuple[Event, ...]:
         """The newest events of one device, newest first; `before_id` pages on. Only what was flushed."""
         rows = self._store.hot.execute(
-            f"{_SELECT} WHERE serial = ? AND id < ? ORDER BY id DESC LIMIT ?", (serial, before_id or 2**62, limit)
+            f"{_SELECT} WHERE serial = ? AND id < ? AND at_ns >= ? ORDER BY id DESC LIMIT ?",
+            (serial, before_id or 2**62, since_ns, limit),
         )
         return tuple(_event(row) for row in rows)
 
@@ -96,8 +99,8 @@ class EventLog:
             rows = self._store.hot.execute(f"{_SELECT} WHERE id < ? ORDER BY id DESC LIMIT ?", (before, limit))
         else:
             rows = self._store.hot.execute(
-                f"{_SELECT} WHERE id < ? AND (account = ? OR serial IN (SELECT serial FROM device WHERE owner = ?)) "
-                "ORDER BY id DESC LIMIT ?",
+                f"{_SELECT} AS e WHERE id < ? AND (account = ? OR EXISTS (SELECT 1 FROM device AS d "
+                "WHERE d.serial = e.serial AND d.owner = ? AND e.at_ns >= d.added_at_ns)) ORDER BY id DESC LIMIT ?",
                 (before, account, account, limit),
             )
         return tuple(_event(row) for row in rows)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from twinspan.engine.unbinding import CodeState
 from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
 from twinspan.server.accounts import Principal
@@ -137,8 +138,10 @@ class Registry:
         with self._store.change() as connection:
             owners = {d.serial: connection.execute(_OWNER, (d.serial,)).fetchone() for d in devices}
             taken = [(d, row[1]) for d in devices if (row := owners[d.serial]) is not None and row[1] is not None]
-            if taken:
-                raise Refused([_taken(device, owner, by) for device, owner in taken])
+            faults = [_taken(device, owner, by) for device, owner in taken]
+            faults += [fault for d in devices if (fault := _reserved(connection, d, by)) is not None]
+            if faults:
+                raise Refused(faults)
             for device, credential in zip(devices, made, strict=True):
                 self._insert(connection, device, credential, by, now_ns)
         return tuple(
@@ -211,6 +214,7 @@ class Registry:
                 *_credential_values(made), device.serial,
             ),
         )  # fmt: skip
+        connection.execute("DELETE FROM unbinding WHERE serial = ?", (device.serial,))
         _note(connection, device.serial, "added", f"for {_owner(device, by)}, by {by.label}", by, now_ns)
 
     def _require(self, connection: sqlite3.Connection, serial: str, by: Principal) -> None:
@@ -256,6 +260,16 @@ def _taken(device: NewDevice, owner: str, by: Principal) -> Fault:
     else:
         whose, remedy = "of another account", f"unbind it first: twinspan device unbind-code {device.serial}"
     return _fault(device, "serial", f"{device.serial} is a device {whose} already", remedy)
+
+
+def _reserved(connection: sqlite3.Connection, device: NewDevice, by: Principal) -> Fault | None:
+    """A device that was unbound is for whoever has asked for its code, and proved to have it at hand."""
+    kept = connection.execute("SELECT state FROM unbinding WHERE serial = ?", (device.serial,)).fetchone()
+    state = msgspec.json.decode(kept[0], type=CodeState) if kept else None
+    if state is None or not state.used or by.administrator or state.requester == by.label:
+        return None
+    remedy = f"unbind it yourself: twinspan device unbind-code {device.serial}"
+    return _fault(device, "serial", f"{device.serial} was unbound for another account", remedy)
 
 
 def _fault(device: NewDevice, field: str, problem: str, remedy: str) -> Fault:

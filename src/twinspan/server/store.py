@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from twinspan.engine.epoch import QUARANTINE_S, Swap
 from twinspan.server.schema import open_database
 from twinspan.wire.cloud_connection.messages import Verifier
 
@@ -59,8 +60,8 @@ class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
     last_heard_ns: int | None
     last_down_reason: str | None
     last_down_at_ns: int | None
-    swaps: tuple[int, ...]
-    """Times of the last takeovers by another boot-id: too many in a short time are a quarantine."""
+    swaps: tuple[Swap, ...]
+    """The last takeovers by another boot-id: too many in a short time are a quarantine."""
     quarantined_at_ns: int | None
     """Since when it is kept out; None: it is not."""
 
@@ -85,7 +86,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     module_type: str = ""
     software: str = ""
     note: str = ""
-    swaps: tuple[int, ...] = ()
+    swaps: tuple[Swap, ...] = ()
 
 
 _COLUMNS = (
@@ -94,11 +95,14 @@ _COLUMNS = (
     "reported_module_type, software, note, connected_at_ns, last_heard_ns, last_down_reason, last_down_at_ns, swaps, "
     "quarantined_at_ns"
 )
+_SWAPS = msgspec.json.Encoder()
+_swaps: msgspec.json.Decoder[tuple[Swap, ...]] = msgspec.json.Decoder(tuple[Swap, ...])
 _FIND = f"SELECT {_COLUMNS} FROM device WHERE serial = ?"
 _CLAIM = """
 UPDATE device SET epoch = epoch + 1, boot_id = ?, worker = ?, resume_id = ?, address = ?, reported_platform = ?,
-  reported_module_type = ?, software = ?, note = ?, connected_at_ns = ?, last_heard_ns = ?, swaps = ?
-WHERE serial = ? AND epoch = ? AND quarantined_at_ns IS NULL
+  reported_module_type = ?, software = ?, note = ?, connected_at_ns = ?, last_heard_ns = ?, swaps = ?,
+  quarantined_at_ns = NULL
+WHERE serial = ? AND epoch = ? AND (quarantined_at_ns IS NULL OR quarantined_at_ns < ?)
 """
 _RELEASE = """
 UPDATE device SET worker = NULL, last_down_reason = ?, last_down_at_ns = ?
@@ -137,8 +141,8 @@ class DeviceStore:
         """The new epoch; None if the device has another epoch by now, is quarantined or was removed."""
         values = (
             claim.boot_id, claim.worker, claim.resume_id, claim.address, claim.platform, claim.module_type,
-            claim.software, claim.note, claim.at_ns, claim.at_ns, ",".join(map(str, claim.swaps)),
-            claim.serial, claim.expected_epoch,
+            claim.software, claim.note, claim.at_ns, claim.at_ns, _SWAPS.encode(claim.swaps).decode() if claim.swaps else "",
+            claim.serial, claim.expected_epoch, claim.at_ns - QUARANTINE_S * 1_000_000_000,
         )  # fmt: skip
         changed = self.hot.execute(_CLAIM, values).rowcount
         return claim.expected_epoch + 1 if changed else None
@@ -203,10 +207,11 @@ class DeviceStore:
 
     # ------------------------------------------------------------------------------------------------- the rest
 
-    def devices(self, owner: str | None = None) -> Iterator[DeviceRow]:
-        """All devices, or those of one account, by serial."""
-        where, values = ("WHERE owner = ?", (owner,)) if owner is not None else ("", ())
-        for row in self.hot.execute(f"SELECT {_COLUMNS} FROM device {where} ORDER BY serial", values):
+    def devices(self, owner: str | None = None, after: str = "") -> Iterator[DeviceRow]:
+        """All devices, or those of one account, by serial, from the one behind `after`."""
+        where, values = ("AND owner = ?", (owner,)) if owner is not None else ("", ())
+        statement = f"SELECT {_COLUMNS} FROM device WHERE serial > ? {where} ORDER BY serial"
+        for row in self.hot.execute(statement, (after, *values)):
             yield device_row(row)
 
     @contextmanager
@@ -245,6 +250,6 @@ def device_row(row: tuple[Any, ...]) -> DeviceRow:
         verifier=verifier, token_expires_at_ns=row[12], token_used_at_ns=row[13], epoch=row[14], resume_id=row[15],
         boot_id=row[16], worker=row[17], address=row[18], reported_platform=row[19], reported_module_type=row[20],
         software=row[21], note=row[22], connected_at_ns=row[23], last_heard_ns=row[24], last_down_reason=row[25],
-        last_down_at_ns=row[26], swaps=tuple(map(int, row[27].split(","))) if row[27] else (),
+        last_down_at_ns=row[26], swaps=_swaps.decode(row[27]) if row[27] else (),
         quarantined_at_ns=row[28],
     )  # fmt: skip
