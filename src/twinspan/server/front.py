@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+import re
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAX_HEADER_BYTES = 8 << 10
 MAX_ADMIN_BODY_BYTES = 8 << 20
 """A CSV file of serials, or a whole config."""
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _END = b"\r\n\r\n"
 _UPGRADES = (b"GET " + TUNNEL_PATH.encode(), b"GET " + SERVICE_PATH.encode(), b"GET /api/")
 
@@ -52,6 +54,7 @@ class Front(asyncio.Protocol):
         "_login",
         "_transport",
         "_url",
+        "admitted",
         "since_ns",
     )
 
@@ -67,6 +70,8 @@ class Front(asyncio.Protocol):
         self._body_bytes = 0
         self._binding = b""
         self.since_ns = 0
+        self.admitted = False
+        """It has passed the gate."""
 
     # ------------------------------------------------------------------------------------------------ asyncio
 
@@ -94,6 +99,12 @@ class Front(asyncio.Protocol):
         if self._login is None:
             self._login = self._hub.new_login(self._transport.get_extra_info("peercert"), self._binding)
         return self._login
+
+    @property
+    def host(self) -> str:
+        """As the device calls this very worker: name or address, and port. Empty if it says nothing usable."""
+        text = self._headers.get("host", "")
+        return text if _HOST.fullmatch(text) else ""
 
     @property
     def address(self) -> str:

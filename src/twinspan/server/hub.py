@@ -18,15 +18,16 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from twinspan.drivers.websocket import WebSocket
+from twinspan.engine.admission_control import HandshakeBudget
 from twinspan.server.clock import fresh_id, pause, steady_ns, wall_ns
 from twinspan.server.events import Event, EventKind, EventLog
 from twinspan.server.front import Front, HttpRequest
-from twinspan.server.registration import Registrar
+from twinspan.server.registration import Gate, Registrar
 from twinspan.server.services import Service
-from twinspan.server.store import DeviceRow, DeviceStore
+from twinspan.server.store import DeviceStore
 from twinspan.server.tunnel import Subconnection, Tunnel
 from twinspan.wire.cloud_connection import ticket as tickets
-from twinspan.wire.cloud_connection.liveness import NS_PER_S, silence_limit_s
+from twinspan.wire.cloud_connection.liveness import NS_PER_S
 from twinspan.wire.cloud_connection.messages import (
     AUTHENTICATION_PATH,
     AUTHORITY_PATH,
@@ -73,6 +74,17 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
     """tls-server-end-point of the certificate in use; empty on a plain listener."""
     authorities: Callable[[], tuple[str, ...]]
     """PEM of all authorities that devices shall trust."""
+    budget: HandshakeBudget = HandshakeBudget()
+
+
+class Peers(Protocol):
+    """The other workers of this server."""
+
+    async def alive(self, worker: str, serial: str, deadline_s: float) -> bool:
+        """Whether a device of that worker answers a ping in time."""
+
+    async def end(self, worker: str, serial: str, code: int, reason: str) -> None:
+        """End the connection of a device there, if it has one."""
 
 
 class AdminApi(Protocol):
@@ -103,9 +115,11 @@ class Hub:
         self.draining = False
         self._logins: dict[Front, None] = {}
         self._spent: dict[str, int] = {}
-        self._expected: dict[str, tuple[RegistrationRequest, int]] = {}
+        self._expected: dict[str, tuple[RegistrationRequest, int, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.gate = Gate(settings.budget)
         self._registrar = Registrar(self)
+        self.peers: Peers | None = None
 
     # ------------------------------------------------------------------------------------------------ front
 
@@ -120,6 +134,7 @@ class Hub:
     def left(self, front: Front) -> None:
         """It was closed, or became a WebSocket."""
         self._logins.pop(front, None)
+        self.gate.left(front)
 
     def new_login(self, certificate: Any, binding: bytes) -> ServerLogin:
         """For a connection that was shown the leaf of `binding` and showed `certificate` (None: none)."""
@@ -152,11 +167,19 @@ class Hub:
         return socket
 
     def _login_step(self, front: Front, request: HttpRequest) -> None:
-        login = front.login
-        wait_s = self._registrar.admission(front, steady_ns())
-        if wait_s is not None:
-            front.refuse(503, "busy", "more devices connect than can be served: wait", wait_s)
+        """The first request of a connection passes the gate; the others belong to a login that is in."""
+        if front.admitted:
+            self._log_in(front, request)
             return
+
+        def go() -> None:
+            front.admitted = True
+            self._log_in(front, request)
+
+        self.gate.pass_through(front, front.address, go)
+
+    def _log_in(self, front: Front, request: HttpRequest) -> None:
+        login = front.login
         found = login.receive(request.path, request.body, wall_ns(), secrets.token_bytes(RANDOM_BYTES))
         if isinstance(found, RegistrationAsked):
             self._registrar.register(front, login, found)
@@ -173,15 +196,19 @@ class Hub:
 
     # ------------------------------------------------------------------------------------------------ tickets
 
-    def expect(self, request: RegistrationRequest, epoch: int) -> str:
-        """The URL for the tunnel of a device that was just registered under `epoch`."""
-        self._expected[request.serial] = (request, epoch)
-        return f"{self.settings.base_url}{TUNNEL_PATH}?ticket={self._ticket('tunnel', request.serial, epoch, '')}"
+    def expect(self, request: RegistrationRequest, epoch: int, host: str) -> str:
+        """The URL for the tunnel of a device that was just registered under `epoch`.
+
+        It names this worker as the device itself does (`host`): what a NAT shows on its outside is known there only.
+        """
+        base = f"{self.settings.base_url.partition('://')[0]}://{host}" if host else self.settings.base_url
+        self._expected[request.serial] = (request, epoch, base)
+        return f"{base}{TUNNEL_PATH}?ticket={self._ticket('tunnel', request.serial, epoch, '')}"
 
     def subconnections(self, tunnel: Tunnel, asked: Iterable[str]) -> Subconnections:
         """A URL with a ticket of its own for each service that both sides have."""
         wanted = tuple(dict.fromkeys(asked))[:MAX_SERVICES]
-        base = f"{self.settings.base_url}{SERVICE_PATH}"
+        base = f"{tunnel.base_url}{SERVICE_PATH}"
         return Subconnections(
             services=tuple(
                 ServiceUrl(
@@ -224,11 +251,10 @@ class Hub:
         return Subconnection(tunnel, ticket.service, service).socket
 
     def _redeem_tunnel(self, ticket: tickets.UrlTicket) -> WebSocket | None:
-        request, epoch = self._expected.pop(ticket.serial, (None, 0))
+        request, epoch, base_url = self._expected.pop(ticket.serial, (None, 0, ""))
         if request is None or epoch != ticket.epoch:
             return None
-        limit_s = silence_limit_s(request.keepalive_s, request.ping_s, request.dead_after_s)
-        return Tunnel(self, ticket.serial, epoch, limit_s, request.services).socket
+        return Tunnel(self, request, epoch, base_url).socket
 
     # ------------------------------------------------------------------------------------------------ tunnels
 
@@ -260,15 +286,21 @@ class Hub:
         accepted, detail = self._unbind(tunnel.serial, message.code, wall_ns())
         return UnbindingResult(id=message.id, accepted=accepted, detail=detail)
 
-    def close(self, serial: str, code: int, reason: str) -> bool:
-        """End the tunnel of a device, if it is here."""
+    async def end(self, serial: str, worker: str | None, code: int, reason: str) -> None:
+        """End the connection of a device, on whichever worker it is."""
         tunnel = self.tunnels.get(serial)
         if tunnel is not None:
             tunnel.close(code, reason)
-        return tunnel is not None
+        elif worker is not None and worker != self.settings.worker and self.peers is not None:
+            await self.peers.end(worker, serial, code, reason)
 
-    async def alive(self, serial: str, deadline_s: float) -> bool:
-        """Whether the device behind this worker's tunnel answers a ping in time."""
+    async def alive(self, serial: str, worker: str | None, deadline_s: float) -> bool:
+        """Whether the device behind that worker's tunnel shows life in time."""
+        if worker is not None and worker != self.settings.worker:
+            return self.peers is not None and await self.peers.alive(worker, serial, deadline_s)
+        return await self._alive_here(serial, deadline_s)
+
+    async def _alive_here(self, serial: str, deadline_s: float) -> bool:
         tunnel = self.tunnels.get(serial)
         if tunnel is None:
             return False
@@ -335,10 +367,6 @@ class Hub:
         for task in tuple(self._tasks):
             task.cancel()
         self.events.flush(wall_ns())
-
-    def find(self, serial: str) -> DeviceRow | None:
-        """The store's row of a device."""
-        return self.store.find(serial)
 
 
 async def _run(work: Awaitable[None]) -> None:

@@ -1,25 +1,83 @@
 """Registrations: what stands between a proved serial and its URL.
 
-In: a login that asks to be registered. Out: a claimed epoch and the URL, or a refusal with its reason. Where a
-predecessor may still live it is asked first, without holding anything up. Next: `hub`.
+In: a login that asks to be registered. Out: a claimed epoch and the URL, or a refusal with its reason. Who owns the
+serial is `engine.epoch`'s decision; where a predecessor may still live it is asked first, without holding anything up.
+Next: `hub`.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from twinspan.server.clock import fresh_id, wall_ns
+from twinspan.engine.admission_control import AdmissionControl, Admit, ComeBack, HandshakeBudget
+from twinspan.engine.epoch import (
+    PROBE_S,
+    QUARANTINE_S,
+    Grant,
+    Ownership,
+    ProbeFirst,
+    ProbeResult,
+    Quarantine,
+    Refuse,
+    Session,
+    decide_owner,
+)
+from twinspan.engine.hardware import judge_hardware
+from twinspan.server.clock import fresh_id, steady_ns, wall_ns
+from twinspan.server.events import EventKind
 from twinspan.server.front import Front
 from twinspan.server.store import Claim, DeviceRow
-from twinspan.wire.cloud_connection.messages import CloseCode
+from twinspan.wire.cloud_connection.liveness import NS_PER_S
+from twinspan.wire.cloud_connection.messages import CloseCode, Verifier
 from twinspan.wire.cloud_connection.scram import ITERATIONS
 from twinspan.wire.cloud_connection.server import RegistrationAsked, ServerLogin, credential_id
 
 if TYPE_CHECKING:
     from twinspan.server.hub import Hub
 
-PROBE_S = 5.0
-"""So long a predecessor has to show that it lives."""
+
+class Gate:
+    """Admission in a storm: a budget of logins, a fair line for those who wait, a hint for those who cannot."""
+
+    def __init__(self, budget: HandshakeBudget) -> None:
+        self.control = AdmissionControl(budget)
+        self._waiting: dict[str, tuple[Front, Callable[[], None]]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def pass_through(self, front: Front, source: str, go: Callable[[], None]) -> None:
+        """Call `go` now or when it is this connection's turn; or send it away with a hint."""
+        identity = str(id(front))
+        for answer in self.control.arrive(identity, source, steady_ns()):
+            if isinstance(answer, Admit):
+                go()
+            elif isinstance(answer, ComeBack):
+                sent_away = front if answer.id == identity else self._waiting.pop(answer.id)[0]
+                detail = "more devices connect than can be served: come back later"
+                sent_away.refuse(503, "busy", detail, answer.retry_after_s)
+            else:
+                self._waiting[identity] = (front, go)
+                self._arm()
+
+    def left(self, front: Front) -> None:
+        """The connection has gone."""
+        identity = str(id(front))
+        if self._waiting.pop(identity, None) is not None:
+            self.control.leave(identity)
+
+    def _arm(self) -> None:
+        next_ns = self.control.next_release_ns()
+        if self._timer is None and next_ns is not None:
+            delay_s = max(0.001, (next_ns - steady_ns()) / NS_PER_S)
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._release)
+
+    def _release(self) -> None:
+        self._timer = None
+        for admitted in self.control.release(steady_ns()):
+            _, go = self._waiting.pop(admitted.id)
+            go()
+        self._arm()
 
 
 class Registrar:
@@ -28,63 +86,136 @@ class Registrar:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def admission(self, front: Front, now_ns: int) -> float | None:
-        """Seconds to wait before trying again, in a storm; None: come in."""
-        return None
-
     def register(self, front: Front, login: ServerLogin, asked: RegistrationAsked) -> None:
         """Answer now, or after the predecessor was asked."""
-        row = self._hub.find(asked.request.serial)
+        request = asked.request
+        row = self._hub.store.find(request.serial)
         if row is None:
             front.answer(login.refused("removed", "the serial number is not added on this server"))
-        elif row.worker is not None and row.boot_id != asked.request.boot_id:
-            self._hub.spawn(self._ask_predecessor(front, login, asked, row), "takeover")
-        else:
-            self._grant(front, login, asked, row)
-
-    async def _ask_predecessor(
-        self, front: Front, login: ServerLogin, asked: RegistrationAsked, row: DeviceRow
-    ) -> None:
-        serial = row.serial
-        if await self._hub.alive(serial, PROBE_S):
-            detail = "another device with this serial number is connected and alive"
-            self._hub.note(serial, "duplicate", f"refused {front.address}: {detail}", epoch=row.epoch)
-            front.answer(login.refused("duplicate", detail, retry_after_s=60.0, status=409))
             return
-        self._hub.close(serial, CloseCode.SUPERSEDED, "it did not answer, and a successor came")
-        self._grant(front, login, asked, self._hub.find(serial) or row)
+        hardware = judge_hardware(request.platform or row.platform, request.module_type or row.module_type)
+        if not hardware.admitted:
+            self._hub.note(row.serial, "refused", hardware.reason)
+            front.answer(login.refused("incompatible_hardware", hardware.reason, retry_after_s=3600.0))
+            return
+        note = "" if hardware.listed or not request.platform else hardware.reason
+        self._decide(front, login, asked, (row, note), None)
 
-    def _grant(self, front: Front, login: ServerLogin, asked: RegistrationAsked, row: DeviceRow) -> None:
+    def _decide(
+        self,
+        front: Front,
+        login: ServerLogin,
+        asked: RegistrationAsked,
+        found: tuple[DeviceRow, str],
+        probe: ProbeResult | None,
+    ) -> None:
+        row = found[0]
+        decision, after = decide_owner(_ownership(row), asked.request.boot_id, probe, wall_ns())
+        if isinstance(decision, Grant):
+            self._grant(front, login, asked, found, after)
+        elif isinstance(decision, ProbeFirst):
+            self._hub.spawn(self._ask(front, login, asked, found), "takeover")
+        elif isinstance(decision, Quarantine):
+            self._quarantine(front, login, row, decision)
+        else:
+            self._refuse(front, login, row, decision)
+
+    async def _ask(
+        self, front: Front, login: ServerLogin, asked: RegistrationAsked, found: tuple[DeviceRow, str]
+    ) -> None:
+        """Give the predecessor its chance, then decide again on what is known then."""
+        row, note = found
+        alive = await self._hub.alive(row.serial, row.worker, PROBE_S)
+        now = self._hub.store.find(row.serial)
+        if now is None:
+            front.answer(login.refused("removed", "the serial number is not added on this server"))
+            return
+        if not alive:
+            await self._hub.end(now.serial, now.worker, CloseCode.DEAD, "it did not answer, and a successor came")
+        self._decide(front, login, asked, (now, note), ProbeResult(epoch=row.epoch, alive=alive))
+
+    def _refuse(self, front: Front, login: ServerLogin, row: DeviceRow, decision: Refuse) -> None:
+        kind: EventKind = "duplicate" if decision.alarm else "refused"
+        self._hub.note(row.serial, kind, f"{front.address}: {decision.detail}", epoch=row.epoch)
+        front.answer(login.refused(decision.reason, decision.detail, retry_after_s=decision.retry_after_s, status=409))
+
+    def _quarantine(self, front: Front, login: ServerLogin, row: DeviceRow, decision: Quarantine) -> None:
+        self._hub.store.quarantine(row.serial, decision.detail, wall_ns())
+        self._hub.note(row.serial, "quarantined", decision.detail, epoch=row.epoch)
+        self._hub.spawn(
+            self._hub.end(row.serial, row.worker, CloseCode.QUARANTINED, decision.detail), "end of the quarantined"
+        )
+        front.answer(login.refused("quarantined", decision.detail, retry_after_s=decision.retry_after_s, status=409))
+
+    def _grant(
+        self,
+        front: Front,
+        login: ServerLogin,
+        asked: RegistrationAsked,
+        found: tuple[DeviceRow, str],
+        after: Ownership,
+    ) -> None:
         request, now_ns, resume_id = asked.request, wall_ns(), fresh_id()
+        row, note = found
         verifier = row.verifier
         if asked.by == "token":
-            if request.enrolment is None or request.enrolment.iterations != ITERATIONS:
-                detail = f"enrolment: a verifier with {ITERATIONS} iterations is needed with a one-time token"
-                front.answer(login.refused("session", detail, status=400))
+            verifier = self._enrol(front, login, asked, row, now_ns)
+            if verifier is None:
                 return
-            verifier = request.enrolment
-            if not self._hub.store.enrol(row, verifier, fresh_id(), now_ns):
-                front.answer(login.refused("session", "the one-time token is spent or expired", status=401))
-                return
-            self._hub.note(row.serial, "enrolled", "one-time token replaced by the device's own secret")
-        claim = Claim(
-            serial=row.serial,
-            expected_epoch=row.epoch,
-            boot_id=request.boot_id,
-            worker=self._hub.settings.worker,
-            at_ns=now_ns,
-            resume_id=resume_id,
-            address=front.address,
-            platform=request.platform,
-            module_type=request.module_type,
-            software=request.software,
-            note="",
-            swaps=row.swaps,
+        epoch = self._hub.store.claim(
+            Claim(
+                serial=row.serial,
+                expected_epoch=row.epoch,
+                boot_id=request.boot_id,
+                worker=self._hub.settings.worker,
+                at_ns=now_ns,
+                resume_id=resume_id,
+                address=front.address,
+                platform=request.platform,
+                module_type=request.module_type,
+                software=request.software,
+                note=note,
+                swaps=after.swaps,
+            )
         )
-        epoch = self._hub.store.claim(claim)
         if epoch is None:
             front.answer(login.refused("busy", "another login of this device was first", retry_after_s=1.0, status=409))
             return
+        if row.worker is not None and row.worker != self._hub.settings.worker:
+            ending = self._hub.end(row.serial, row.worker, CloseCode.SUPERSEDED, "a newer connection took over")
+            self._hub.spawn(ending, "end of the superseded")
         kind = "password" if asked.by == "token" else row.credential
-        url = self._hub.expect(request, epoch)
-        front.answer(login.accepted(url, epoch, now_ns, resume_id, credential_id=credential_id(kind, verifier)))
+        url = self._hub.expect(request, epoch, front.host)
+        rests_on = credential_id(kind, verifier)
+        front.answer(login.accepted(url, epoch, now_ns, resume_id, credential_id=rests_on, note=note))
+
+    def _enrol(
+        self, front: Front, login: ServerLogin, asked: RegistrationAsked, row: DeviceRow, now_ns: int
+    ) -> Verifier | None:
+        """Replace the one-time token; None after a refusal."""
+        verifier = asked.request.enrolment
+        if verifier is None or verifier.iterations != ITERATIONS:
+            detail = f"enrolment: a verifier with {ITERATIONS} iterations is needed with a one-time token"
+            front.answer(login.refused("session", detail, status=400))
+            return None
+        if not self._hub.store.enrol(row, verifier, fresh_id(), now_ns):
+            front.answer(login.refused("session", "the one-time token is spent or expired", status=401))
+            return None
+        self._hub.note(row.serial, "enrolled", "one-time token replaced by the device's own secret")
+        return verifier
+
+
+def _ownership(row: DeviceRow) -> Ownership:
+    """The store's row as `engine.epoch` sees it."""
+    session = None
+    if row.boot_id is not None and row.epoch > 0:
+        session = Session(
+            epoch=row.epoch,
+            boot_id=row.boot_id,
+            state="connected" if row.worker is not None else "closed",
+            last_heard_ns=row.last_heard_ns or 0,
+        )
+    until_ns = None
+    if row.quarantined_at_ns is not None:
+        until_ns = row.quarantined_at_ns + QUARANTINE_S * NS_PER_S
+    return Ownership(epoch=row.epoch, session=session, swaps=row.swaps, quarantined_until_ns=until_ns)

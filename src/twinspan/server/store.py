@@ -141,7 +141,8 @@ class DeviceStore:
         """The new epoch; None if the device has another epoch by now, is quarantined or was removed."""
         values = (
             claim.boot_id, claim.worker, claim.resume_id, claim.address, claim.platform, claim.module_type,
-            claim.software, claim.note, claim.at_ns, claim.at_ns, _SWAPS.encode(claim.swaps).decode() if claim.swaps else "",
+            claim.software, claim.note, claim.at_ns, claim.at_ns,
+            _SWAPS.encode(claim.swaps).decode() if claim.swaps else "",
             claim.serial, claim.expected_epoch, claim.at_ns - QUARANTINE_S * 1_000_000_000,
         )  # fmt: skip
         changed = self.hot.execute(_CLAIM, values).rowcount
@@ -168,13 +169,17 @@ class DeviceStore:
         return self.durable.execute(_ENROL, values).rowcount > 0
 
     def quarantine(self, serial: str, reason: str, at_ns: int) -> bool:
-        """Keeps the serial out, whoever presents it, until a person lifts it. False if it already is, or is unknown."""
+        """Keeps the serial out, whoever presents it, until its time is over or a person lifts it.
+
+        False if it already is, or is unknown.
+        """
         statement = """
         UPDATE device SET quarantined_at_ns = ?, worker = NULL, resume_id = NULL, last_down_reason = ?,
           last_down_at_ns = ?
-        WHERE serial = ? AND quarantined_at_ns IS NULL
+        WHERE serial = ? AND (quarantined_at_ns IS NULL OR quarantined_at_ns < ?)
         """
-        return self.durable.execute(statement, (at_ns, reason, at_ns, serial)).rowcount > 0
+        over_ns = at_ns - QUARANTINE_S * 1_000_000_000
+        return self.durable.execute(statement, (at_ns, reason, at_ns, serial, over_ns)).rowcount > 0
 
     # ------------------------------------------------------------------------------------------------ presence
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from twinspan.drivers.websocket import WebSocket
 from twinspan.server.clock import steady_ns, wall_ns
-from twinspan.wire.cloud_connection.liveness import NS_PER_S
+from twinspan.wire.cloud_connection.liveness import NS_PER_S, silence_limit_s
 from twinspan.wire.cloud_connection.messages import (
     MAX_CONTROL_BYTES,
     MAX_SERVICE_BYTES,
@@ -19,6 +19,7 @@ from twinspan.wire.cloud_connection.messages import (
     DecodeFailed,
     Keepalive,
     KeepaliveReply,
+    RegistrationRequest,
     SubconnectionsRequest,
     UnbindingCode,
     decode_device_message,
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 class Tunnel:
     """One live main connection."""
 
-    __slots__ = ("_hub", "epoch", "heard_ns", "limit_ns", "serial", "services", "socket", "wanted")
+    __slots__ = ("_hub", "base_url", "epoch", "heard_ns", "limit_ns", "serial", "services", "socket", "wanted")
 
-    def __init__(self, hub: Hub, serial: str, epoch: int, limit_s: float, wanted: tuple[str, ...]) -> None:
+    def __init__(self, hub: Hub, request: RegistrationRequest, epoch: int, base_url: str) -> None:
         self._hub = hub
-        self.serial, self.epoch, self.wanted = serial, epoch, wanted
-        self.limit_ns = int(limit_s * NS_PER_S)
+        self.serial, self.epoch, self.wanted, self.base_url = request.serial, epoch, request.services, base_url
+        self.limit_ns = int(silence_limit_s(request.keepalive_s, request.ping_s, request.dead_after_s) * NS_PER_S)
         """Longer silence than this is the end."""
         self.heard_ns = steady_ns()
         self.services: dict[str, Subconnection] = {}
