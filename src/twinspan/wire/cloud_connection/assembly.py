@@ -50,4 +50,4 @@ class Assembler:
 
 def close_code_allowed(code: int) -> bool:
     """Whether a peer may send it (RFC 6455 7.4)."""
-    return 1000 <= code <= 1014 and code not in (1004, 1005, 1006) or 3000 <= code <= 4999
+    return (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999

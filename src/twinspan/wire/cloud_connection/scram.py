@@ -40,9 +40,7 @@ def make_verifier(password: str, salt: bytes, iterations: int = ITERATIONS) -> V
 def decoy_verifier(serial: str, key: bytes, iterations: int = ITERATIONS) -> Verifier:
     """For a serial that nobody added: the same salt at every attempt, and keys that no password has."""
     seed = hmac.digest(key, b"decoy:" + serial.encode(), "sha512")
-    return Verifier(
-        salt=_b64(seed[:16]), iterations=iterations, stored_key=_b64(seed[:32]), server_key=_b64(seed[32:])
-    )
+    return Verifier(salt=_b64(seed[:16]), iterations=iterations, stored_key=_b64(seed[:32]), server_key=_b64(seed[32:]))
 
 
 class ScramClient:
