@@ -74,6 +74,8 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
     """tls-server-end-point of the certificate in use; empty on a plain listener."""
     authorities: Callable[[], tuple[str, ...]]
     """PEM of all authorities that devices shall trust."""
+    own_port: int | None = None
+    """With several workers on one port: where this one alone is reached."""
     budget: HandshakeBudget = HandshakeBudget()
 
 
@@ -85,6 +87,9 @@ class Peers(Protocol):
 
     async def end(self, worker: str, serial: str, code: int, reason: str) -> None:
         """End the connection of a device there, if it has one."""
+
+    async def deliver(self, worker: str, serial: str, command_id: str, wait_s: float) -> None:
+        """Let that worker send a queued command, and wait until its result is recorded."""
 
 
 class AdminApi(Protocol):
@@ -202,8 +207,16 @@ class Hub:
         It names this worker as the device itself does (`host`): what a NAT shows on its outside is known there only.
         """
         base = f"{self.settings.base_url.partition('://')[0]}://{host}" if host else self.settings.base_url
-        self._expected[request.serial] = (request, epoch, base)
+        self._expected[request.serial] = (request, epoch, self._own_url(base))
         return f"{base}{TUNNEL_PATH}?ticket={self._ticket('tunnel', request.serial, epoch, '')}"
+
+    def _own_url(self, base: str) -> str:
+        """Where a new connection reaches this worker and no other."""
+        if self.settings.own_port is None:
+            return base
+        scheme, _, netloc = base.partition("://")
+        name = netloc if netloc.endswith("]") else netloc.rpartition(":")[0] or netloc
+        return f"{scheme}://{name}:{self.settings.own_port}"
 
     def subconnections(self, tunnel: Tunnel, asked: Iterable[str]) -> Subconnections:
         """A URL with a ticket of its own for each service that both sides have."""

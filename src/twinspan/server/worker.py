@@ -1,0 +1,204 @@
+"""One worker process of the server: its parts, its port, its loops.
+
+In: options and a number. Out: a listening worker until SIGTERM, then a drain. What reads files at the start is here;
+what is made of them is handed down as small values. Next: `run` starts as many as asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hmac
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import aiofastnet
+import msgspec
+
+from twinspan.engine.admission_control import HandshakeBudget
+from twinspan.model.errors import Unavailable
+from twinspan.server.admin import Admin
+from twinspan.server.admin_route import Office
+from twinspan.server.authority import ServerTls, authorities, load_names, renew_leaf_if_due
+from twinspan.server.clock import pause, wall_ns
+from twinspan.server.commands import CommandQueue
+from twinspan.server.config_store import ConfigTable
+from twinspan.server.diagnostics import DiagnosticsService
+from twinspan.server.door import AdminDoor, HubRelay
+from twinspan.server.events import Event, EventLog
+from twinspan.server.front import Front
+from twinspan.server.hub import Hub, HubSettings
+from twinspan.server.key_file import ticket_key
+from twinspan.server.line_log import LineLog
+from twinspan.server.peers import WorkerPeers
+from twinspan.server.services import ConfigService, LogService, Service, TelemetryService
+from twinspan.server.shell import CliService
+from twinspan.server.store import FILE_NAME, DeviceStore
+from twinspan.server.unbinding import Unbinding
+from twinspan.wire.cloud_connection import services as names
+from twinspan.wire.cloud_connection.messages import CloseCode
+from twinspan.wire.cloud_connection.server import LoginKeys
+
+RENEWAL_LOOK_S = 3600.0
+CLOSE_FRAMES_S = 0.05
+"""For close frames to leave before the process ends."""
+
+
+class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person chooses."""
+
+    state_dir: Path
+    listen: tuple[str, ...] = ("0.0.0.0", "::")
+    """Addresses to bind."""
+    port: int = 19443
+    workers: int = 1
+    """Processes. With more than one, worker n has a port of its own, `port` + 1 + n, besides the shared one."""
+    public: str | None = None
+    """Name that devices use where they did not say one; None: the first name of the certificate."""
+    plain: bool = False
+    """Without TLS, on loopback only: for measuring."""
+    drain_s: float = 0.0
+    """How long devices get to leave before a planned end."""
+    budget: HandshakeBudget = HandshakeBudget()
+    """Logins that one worker takes."""
+
+
+class Worker:
+    """One process of the server."""
+
+    def __init__(self, options: ServerOptions, number: int = 0) -> None:
+        self._options, self._number = options, number
+        self.store = DeviceStore(options.state_dir / FILE_NAME)
+        self.events = EventLog(self.store)
+        self.tls = None if options.plain else ServerTls(options.state_dir)
+        self.config = ConfigService(ConfigTable(self.store))
+        self.telemetry = TelemetryService()
+        key = ticket_key(options.state_dir)
+        unbinding = Unbinding(self.store, _derived(key, b"unbinding"))
+        self.hub = Hub(self._settings(key), self.store, self.events, {}, self._unbind(unbinding))
+        commands = CommandQueue(self.store)
+        self.diagnostics = DiagnosticsService(commands)
+        office = Office(self.store, self.events, HubRelay(self.hub, self.diagnostics), unbinding)
+        cli = CliService(options.state_dir / "recordings", self._noted)
+        self.services: dict[str, Service] = {
+            names.CONFIG: self.config,
+            names.TELEMETRY: self.telemetry,
+            names.LOG: LogService(LineLog(self.events)),
+            names.DIAGNOSTICS: self.diagnostics,
+            names.CLI: cli,
+        }
+        self.hub.services.update(self.services)
+        self.hub.admin = AdminDoor(Admin(office), cli)
+        self.peers = WorkerPeers(options.state_dir, self.hub, self.diagnostics, commands)
+        if options.workers > 1:
+            self.hub.peers = self.peers
+
+    def _settings(self, key: bytes) -> HubSettings:
+        options = self._options
+        scheme, name = ("ws", "127.0.0.1") if options.plain else ("wss", load_names(options.state_dir)[0])
+        host = options.public or name
+        return HubSettings(
+            worker=f"worker-{self._number}",
+            base_url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{options.port}",
+            own_port=options.port + 1 + self._number if options.workers > 1 else None,
+            ticket_key=_derived(key, b"url"),
+            login_keys=LoginKeys(decoy=_derived(key, b"decoy"), resume=_derived(key, b"resume")),
+            binding=self._binding,
+            authorities=lambda: () if options.plain else authorities(options.state_dir),
+            budget=options.budget,
+        )
+
+    def _binding(self) -> bytes:
+        return self.tls.binding if self.tls is not None else b""
+
+    def _noted(self, serial: str, detail: str, epoch: int) -> None:
+        self.events.note(Event(serial=serial, at_ns=wall_ns(), kind="shell", detail=detail, epoch=epoch))
+
+    def _unbind(self, unbinding: Unbinding) -> Callable[[str, str, int], tuple[bool, str]]:
+        """A code that a device sends; with an accepted one the connection ends after the answer has left."""
+
+        def redeem(serial: str, code: str, now_ns: int) -> tuple[bool, str]:
+            accepted, detail = unbinding.redeem(serial, code, now_ns)
+            if accepted:
+                ending = self.hub.end(serial, self.hub.settings.worker, CloseCode.UNBOUND, "unbound from its account")
+                self.hub.spawn(ending, "end of the unbound")
+            return accepted, detail
+
+        return redeem
+
+    # ------------------------------------------------------------------------------------------------ running
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Listen until SIGTERM or SIGINT. Raises Unavailable if the port cannot be had."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        # Whoever was connected to this worker before its end is not any more.
+        self.store.release_worker(self.hub.settings.worker, "the server restarted", wall_ns())
+        listening = await self._listen(loop)
+        _tune_memory()
+        loops = {"sweep": self.hub.sweep(), "renewal": self._renewal(), "peers": self.peers.serve()}
+        tasks = [loop.create_task(work, name=name) for name, work in loops.items()]
+        ready()
+        await stop.wait()
+        for server in listening:
+            server.close()
+        if self._options.drain_s:
+            await self.hub.drain(self._options.drain_s)
+            await pause(self._options.drain_s)
+        await self.hub.shut()
+        for task in tasks:
+            task.cancel()
+        await pause(CLOSE_FRAMES_S)
+        self.events.flush(wall_ns())
+        self.store.close()
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.AbstractServer]:
+        options = self._options
+        own = self.hub.settings.own_port
+        ports = (options.port,) if own is None else (options.port, own)
+        addresses = ("127.0.0.1",) if options.plain else options.listen
+        found: list[asyncio.AbstractServer] = []
+        for address in addresses:
+            for port in ports:
+                try:
+                    found.append(await self._bind(loop, address, port))
+                except OSError as error:
+                    if address == "::" and found:
+                        continue  # a machine without IPv6
+                    raise Unavailable(
+                        f"cannot listen on {address} port {port}: {error.strerror or error}",
+                        remedy="another program may have the port; choose one with --port",
+                    ) from error
+        return found
+
+    async def _bind(self, loop: asyncio.AbstractEventLoop, address: str, port: int) -> asyncio.AbstractServer:
+        return await aiofastnet.create_server(
+            loop,
+            lambda: Front(self.hub),
+            address,
+            port,
+            ssl=self.tls.context if self.tls is not None else None,
+            backlog=4096,
+            reuse_port=self._options.workers > 1,
+        )
+
+    async def _renewal(self) -> None:
+        """The leaf is renewed in time; a new one on disk, also of another process, is taken up."""
+        while True:
+            await pause(RENEWAL_LOOK_S)
+            if self.tls is not None:
+                renew_leaf_if_due(self._options.state_dir, wall_ns())
+                self.tls.reload()
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(key, purpose, "sha256")
+
+
+def _tune_memory() -> None:
+    """What exists now lives for ever; full collections over thousands of connections cost more than they find."""
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 1000)
