@@ -133,21 +133,22 @@ async def show_device(call: Call) -> Result:
 
 async def remove_device(call: Call) -> Result:
     """DELETE /devices/{serial}"""
-    serial = call.device().serial
-    call.office.registry.remove(serial, call.principal, call.now_ns)
-    await call.office.relay.disconnect(serial, CloseCode.REMOVED, "the device was removed from the server")
-    return Result(value={"removed": serial})
+    row = call.device()
+    call.office.registry.remove(row.serial, call.principal, call.now_ns)
+    why = "the device was removed from the server"
+    await call.office.relay.disconnect(row.serial, row.worker, CloseCode.REMOVED, why)
+    return Result(value={"removed": row.serial})
 
 
 async def set_credential(call: Call) -> Result:
     """POST /devices/{serial}/credential"""
-    serial, wish = call.device().serial, call.read(NewCredential)
+    row, wish = call.device(), call.read(NewCredential)
     if wish.secret is not None and (wish.credential == "certificate" or not password_is_fit(wish.secret.reveal())):
         raise Refused([Fault(field="secret", problem="it breaks the rule", remedy=f"give {PASSWORD_RULE}, or none")])
     made = await asyncio.to_thread(make_credential, wish.credential, wish.secret, call.now_ns)
-    call.office.registry.set_credential(serial, made, call.principal, call.now_ns)
-    await call.office.relay.disconnect(serial, CloseCode.DRAINING, "its credential was changed")
-    return Result(value=ShownSecret(serial=serial, credential=made.kind, secret=made.shown))
+    call.office.registry.set_credential(row.serial, made, call.principal, call.now_ns)
+    await call.office.relay.disconnect(row.serial, row.worker, CloseCode.DRAINING, "its credential was changed")
+    return Result(value=ShownSecret(serial=row.serial, credential=made.kind, secret=made.shown))
 
 
 async def set_tags(call: Call) -> Result:

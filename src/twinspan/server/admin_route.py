@@ -31,8 +31,8 @@ class Relay(Protocol):
     async def deliver(self, command: QueuedCommand, wait_s: float) -> None:
         """Sends a queued command if its device is connected, and waits so long for its result to be in the queue."""
 
-    async def disconnect(self, serial: str, code: int, reason: str) -> None:
-        """Ends the device's connection, wherever it is. Nothing happens if it has none."""
+    async def disconnect(self, serial: str, worker: str | None, code: int, reason: str) -> None:
+        """Ends the device's connection to that worker, if it has one. The store may know the device no more."""
 
 
 class Office:

@@ -37,10 +37,9 @@ class HubRelay:
         else:
             await self._diagnostics.deliver(command, wait_s)
 
-    async def disconnect(self, serial: str, code: int, reason: str) -> None:
+    async def disconnect(self, serial: str, worker: str | None, code: int, reason: str) -> None:
         """End the device's connection, wherever it is."""
-        row = self._hub.store.find(serial)
-        await self._hub.end(serial, row.worker if row is not None else None, code, reason)
+        await self._hub.end(serial, worker, code, reason)
 
 
 class AdminDoor:

@@ -26,15 +26,15 @@ class FakeRelay:
     def __init__(self, store: DeviceStore) -> None:
         self._queue = CommandQueue(store)
         self.answers: dict[str, str] = {}
-        self.disconnected: list[tuple[str, int]] = []
+        self.disconnected: list[tuple[str, str | None, int]] = []
 
     async def deliver(self, command: QueuedCommand, wait_s: float) -> None:
         if command.serial in self.answers:
             self._queue.sent(command.id, 1)
             self._queue.result(command.serial, command.id, "done", self.answers[command.serial], NOW)
 
-    async def disconnect(self, serial: str, code: int, reason: str) -> None:
-        self.disconnected.append((serial, code))
+    async def disconnect(self, serial: str, worker: str | None, code: int, reason: str) -> None:
+        self.disconnected.append((serial, worker, code))
 
 
 class Api:
@@ -128,7 +128,7 @@ def test_a_device_is_added_shown_and_removed(api: Api) -> None:
     connect(api.store, "S1")
     assert api.ask("alice", "GET", "/devices/S1")[1]["connected"] is True
     assert api.ask("alice", "DELETE", "/devices/S1") == (200, {"removed": "S1"})
-    assert api.relay.disconnected == [("S1", CloseCode.REMOVED)]
+    assert api.relay.disconnected == [("S1", "w1", CloseCode.REMOVED)]
     assert api.ask("alice", "GET", "/devices/S1")[0] == 404
 
 
@@ -190,7 +190,7 @@ def test_a_new_password_sends_the_device_back_to_prove_it(api: Api) -> None:
     add(api.store, "S1")
     status, found = api.ask("alice", "POST", "/devices/S1/credential", {"secret": "another-horse"})
     assert (status, found["secret"]) == (200, None)
-    assert api.relay.disconnected == [("S1", CloseCode.DRAINING)]
+    assert api.relay.disconnected == [("S1", None, CloseCode.DRAINING)]
     assert api.ask("alice", "POST", "/devices/S1/credential", {"secret": "short"})[0] == 422
     assert len(api.ask("alice", "POST", "/devices/S1/credential", {"credential": "token"})[1]["secret"]) == 28
 
