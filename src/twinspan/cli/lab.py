@@ -46,7 +46,8 @@ def lab() -> None:
     "--deadline", type=click.FloatRange(1, 600), default=lab_up.DEADLINE_S, show_default=True, metavar="SECONDS"
 )
 @click.option("--keep", is_flag=True, help="Leave a lab that does not converge, to look into it.")
-def up(site: Path, name: str | None, deadline: float, keep: bool) -> int:
+@click.option("--cloud/--no-cloud", default=True, show_default=True, help="A cloud server that manages every node.")
+def up(site: Path, name: str | None, deadline: float, keep: bool, cloud: bool) -> int:
     """Build the lab of SITE and wait until every session is established and every probe answers.
 
     Whatever goes wrong on the way, Ctrl-C included, takes everything down again.
@@ -58,7 +59,7 @@ def up(site: Path, name: str | None, deadline: float, keep: bool) -> int:
     """
     require_root()
     deployment = load_deployment(site)
-    options = lab_up.UpOptions(site_file=str(site.resolve()), deadline_s=deadline, keep=keep)
+    options = lab_up.UpOptions(site_file=str(site.resolve()), deadline_s=deadline, keep=keep, cloud=cloud)
     chosen = lab_up.name_for(deployment.site) if name is None else name
     with endings_interrupt(), lab_screen.rising() as screen:
         made = lab_up.bring_up(deployment, chosen, options, screen.show)

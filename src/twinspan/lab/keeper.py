@@ -1,6 +1,7 @@
 """The lab's keeper: one detached process that starts an agent supervisor per node and starts it again if it dies.
 
-In: the lab's directory; "go" on standard input once the topology stands. Out: supervisors inside their namespaces.
+In: the lab's directory; "go" on standard input once the topology stands. Out: supervisors inside their namespaces, and
+the cloud server and its NAT's DHCP service in theirs.
 It loads the agent's code once and forks, because nine cold starts of an interpreter on two cores take seconds. A
 keeper that is started again (`twinspan lab keep`) adopts the supervisors that still run. Next: `up.py`.
 """
@@ -23,11 +24,14 @@ from pathlib import Path
 import msgspec
 
 from twinspan.lab import namespace, process
+from twinspan.lab.cloud_parts import WORK
 from twinspan.lab.process import ProcessId
-from twinspan.lab.state import LabPaths, load_state, write_private
+from twinspan.lab.state import LabPaths, LabState, load_state, write_private
 
 AGENT = "twinspan.agent.supervisor:run_supervisor"
-AGENT_CODE = "twinspan.agent.node"
+AGENT_CODE = ("twinspan.agent.node",)
+CLOUD_CODE = ("twinspan.agent.cloud_connection.manager", "twinspan.agent.cloud_connection.services")
+"""What an agent loads as soon as its config asks for a cloud connection."""
 RESTART_S = 0.2
 """Wait before a supervisor is started again; the next one after a quick death comes at most a second later."""
 QUICK_DEATH_S = 2.0
@@ -48,11 +52,12 @@ def load_supervisor(target: str) -> Supervisor:
 
 
 class Child:
-    """One node's supervisor."""
+    """One node's supervisor, or what else runs in a namespace of the lab."""
 
-    def __init__(self, node_dir: Path, netns: str) -> None:
+    def __init__(self, node_dir: Path, netns: str, work: Supervisor) -> None:
         self.node_dir = node_dir
         self.netns = netns
+        self.work = work
         self.identity: ProcessId | None = None
         self.pidfd = -1
         self.started = 0.0
@@ -78,10 +83,10 @@ class Child:
         self.pidfd = os.pidfd_open(identity.pid)
         self.started = time.monotonic()
 
-    def start(self, supervisor: Supervisor) -> None:
+    def start(self) -> None:
         pid = os.fork()
         if pid == 0:
-            run_child(supervisor, self.node_dir, self.netns)
+            run_child(self.work, self.node_dir, self.netns)
         identity = process.identify(pid)
         if identity is None:
             self.ended()
@@ -102,8 +107,8 @@ class Child:
         self.identity, self.pidfd = None, -1
 
 
-def run_child(supervisor: Supervisor, node_dir: Path, netns: str) -> None:
-    """The forked half: becomes the node's supervisor and never returns."""
+def run_child(work: Supervisor, node_dir: Path, netns: str) -> None:
+    """The forked half: becomes the node's supervisor, or what else the namespace is for, and never returns."""
     code = 70
     try:
         os.setsid()
@@ -114,7 +119,7 @@ def run_child(supervisor: Supervisor, node_dir: Path, netns: str) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         namespace.enter_like_ip_netns_exec(netns)
-        code = supervisor(node_dir, netns)
+        code = work(node_dir, netns)
     except BaseException:  # noqa: BLE001  nobody above us: the log gets it, the keeper starts us again
         traceback.print_exc()
     finally:
@@ -125,9 +130,9 @@ def run_child(supervisor: Supervisor, node_dir: Path, netns: str) -> None:
 class Keeper:
     """Watches all children by pidfd, which also tells of the death of one that is not its own child."""
 
-    def __init__(self, paths: LabPaths, supervisor: Supervisor, nodes: dict[str, str]) -> None:
-        self.supervisor = supervisor
-        self.children = [Child(paths.node(node), netns) for node, netns in nodes.items()]
+    def __init__(self, paths: LabPaths, supervisor: Supervisor, state: LabState) -> None:
+        self.children = [Child(paths.part(part), netns, WORK[part]) for part, netns in state.parts.items()]
+        self.children += [Child(paths.node(node), netns, supervisor) for node, netns in state.nodes.items()]
         self.stopping = False
         self.log_due = 0.0
         self.wakeup, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -148,7 +153,7 @@ class Keeper:
     def start_due(self) -> None:
         for child in self.children:
             if child.identity is None and child.due <= time.monotonic():
-                child.start(self.supervisor)
+                child.start()
 
     def wait(self) -> None:
         """Sleeps until a child ends, a signal comes, or the next start is due."""
@@ -191,17 +196,18 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     paths = LabPaths(options.name, options.run_dir)
     supervisor = load_supervisor(options.agent)
-    if options.agent == AGENT:
-        importlib.import_module(AGENT_CODE)  # what a worker needs, loaded once for all
+    state = load_state(paths)
+    if options.agent == AGENT:  # what a worker needs, loaded once for all
+        for module in (*AGENT_CODE, *(CLOUD_CODE if state is not None and state.parts else ())):
+            importlib.import_module(module)
     # End of file instead of "go": whoever started us died before the topology stood.
     if sys.stdin.buffer.readline() != GO:
         return 1
-    state = load_state(paths)
     if state is None:
         return 1
     gc.collect()
     gc.freeze()  # what is loaded now stays shared between all forks
-    Keeper(paths, supervisor, state.nodes).run()
+    Keeper(paths, supervisor, state).run()
     return 0
 
 

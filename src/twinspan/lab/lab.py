@@ -26,10 +26,11 @@ class Lab:
         return self.paths.name
 
     def netns(self, node: str) -> str:
-        """The node's namespace. Raises Rejected for a node the lab does not have."""
-        if node not in self.state.nodes:
-            raise Rejected(f"lab {self.name} has no node {node!r}", remedy=f"nodes: {', '.join(self.state.nodes)}")
-        return self.state.nodes[node]
+        """The namespace of a node, of the cloud server or its NAT. Raises Rejected for what the lab does not have."""
+        names = self.state.nodes | self.state.parts
+        if node not in names:
+            raise Rejected(f"lab {self.name} has no node {node!r}", remedy=f"nodes: {', '.join(names)}")
+        return names[node]
 
     def segment_netns(self, segment: str) -> str:
         """The namespace in which a segment's bridge stands."""

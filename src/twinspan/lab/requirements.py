@@ -21,10 +21,10 @@ PLUGINS = Path("/usr/lib/ipsec/plugins")
 CLONE_NEWNET = 0x40000000
 
 
-def require(deployment: Deployment, run_dir: Path) -> None:
+def require(deployment: Deployment, run_dir: Path, *, cloud: bool = False) -> None:
     """Raises Unavailable, naming every lack and the remedy of the first that must be dealt with."""
     require_root()
-    packages = missing_packages(deployment)
+    packages = missing_packages(deployment, cloud=cloud)
     if packages:
         names = ", ".join(sorted(packages))
         raise Unavailable(
@@ -43,13 +43,13 @@ def require_root() -> None:
         raise Unavailable("a lab makes network namespaces, which needs root", remedy="run the same command with sudo")
 
 
-def missing_packages(deployment: Deployment) -> dict[str, list[str]]:
-    """Debian package to the programs of it that are not here."""
+def missing_packages(deployment: Deployment, *, cloud: bool = False) -> dict[str, list[str]]:
+    """Debian package to the programs of it that are not here. With `cloud` something hands out addresses as well."""
     configs = deployment.configs.values()
     needed = [("iproute2", "ip"), ("nftables", "nft")]
     if any(config.bgp for config in configs):
         needed += [("bird2", "bird"), ("bird2", "birdc")]
-    if any(config.dns or config.dhcp for config in configs):
+    if cloud or any(config.dns or config.dhcp for config in configs):
         needed.append(("dnsmasq-base", "dnsmasq"))
     lacks: dict[str, list[str]] = {}
     for package, program in needed:

@@ -71,6 +71,8 @@ class LabState(msgspec.Struct, frozen=True, kw_only=True):
     """Node to namespace."""
     segments: dict[str, str]
     """Segment to namespace."""
+    parts: dict[str, str] = {}
+    """The cloud server and what belongs to it: namespaces in which no agent lives. Empty without a cloud server."""
     keeper: ProcessId | None = None
     faults: tuple[ActiveFault, ...] = ()
 
@@ -85,7 +87,7 @@ class LabState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        return (*self.nodes.values(), *self.segments.values())
+        return (*self.nodes.values(), *self.segments.values(), *self.parts.values())
 
 
 class LabPaths:
@@ -102,10 +104,14 @@ class LabPaths:
         self.root = run_dir / "labs" / name
         self.state = self.root / "state.json"
         self.deployment = self.root / "deployment.json"
+        self.managed = self.root / "managed.json"
         self.keeper_log = self.root / "keeper.log"
 
     def node(self, node: str) -> Path:
         return self.root / "nodes" / node
+
+    def part(self, part: str) -> Path:
+        return self.root / "parts" / part
 
     def socket(self, node: str) -> Path:
         return self.node(node) / "agent.sock"

@@ -21,9 +21,12 @@ import msgspec
 import twinspan
 from twinspan.lab import process, requirements
 from twinspan.lab.build import build
+from twinspan.lab.cloud import PARTS, Managed, can_be_managed, manage, save_managed, widen
+from twinspan.lab.cloud_parts import furnish
 from twinspan.lab.down import dismantle
 from twinspan.lab.keeper import AGENT, GO
 from twinspan.lab.lab import Lab
+from twinspan.lab.places import GATEWAY
 from twinspan.lab.readiness import missing
 from twinspan.lab.state import (
     RUN_DIR,
@@ -39,6 +42,7 @@ from twinspan.lab.state import (
     write_private,
 )
 from twinspan.model.deployment import Deployment
+from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.errors import Rejected, Unavailable
 from twinspan.model.secret import encode_hook
 
@@ -63,6 +67,8 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     run_dir: Path = RUN_DIR
     agent: str = AGENT
     """module:function of the agent's supervisor."""
+    cloud: bool = False
+    """With a cloud server, and every node that has a management port connected to it."""
 
 
 def name_for(site: str) -> str:
@@ -78,7 +84,9 @@ def bring_up(
 ) -> Lab:
     """Builds the lab and waits until nothing is missing. Raises Rejected if the name is taken, Unavailable if the
     machine lacks something or the deadline passes."""
-    requirements.require(deployment, options.run_dir)
+    cloud = options.cloud and can_be_managed(deployment)
+    options = msgspec.structs.replace(options, cloud=cloud)
+    requirements.require(deployment, options.run_dir, cloud=cloud)
     paths = LabPaths(name, options.run_dir)
     with exclusive(paths):
         _refuse_taken(paths)
@@ -117,12 +125,13 @@ class _Rise:
         self.options = options
         self.progress = progress
         self.begun = time.monotonic()
+        self.managed: dict[str, Managed] = {}
 
     def run(self) -> Lab:
         state = self.reserve()
         self.tell("building")
         starter = start_keeper(self.paths, state, self.options.agent)  # its imports run while the kernel builds
-        build(self.deployment.topology, state.nodes, state.segments)
+        self.build(state)
         self.write_configs()
         self.enter("starting", starter)
         assert starter.stdin is not None
@@ -147,16 +156,31 @@ class _Rise:
             phase="building",
             nodes={node: f"ts-{lab_id}-{node}" for node in self.deployment.topology.nodes},
             segments={part.name: f"ts-{lab_id}-seg-{part.name}" for part in self.deployment.topology.segments},
+            parts={part: f"ts-{lab_id}-{part}" for part in PARTS} if self.options.cloud else {},
         )
         self.paths.root.mkdir(mode=0o700, parents=True)
         save_state(self.paths, state)
+        if self.options.cloud:
+            self.managed = manage(self.deployment, lab_id)
+            save_managed(self.paths, self.managed)
         write_private(self.paths.deployment, msgspec.json.encode(self.deployment, enc_hook=encode_hook))
         return state
 
+    def build(self, state: LabState) -> None:
+        topology = widen(self.deployment.topology) if self.managed else self.deployment.topology
+        build(topology, state.nodes | state.parts, state.segments)
+        if self.managed:
+            furnish(self.paths, state.parts, state.nodes, self.managed[GATEWAY])
+
     def write_configs(self) -> None:
-        for node, config in self.deployment.configs.items():
-            self.paths.node(node).mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(self.paths.node(node) / "config.json", msgspec.json.encode(config, enc_hook=encode_hook))
+        configs = self.deployment.configs | {node: one.config for node, one in self.managed.items()}
+        for node, config in configs.items():
+            folder = self.paths.node(node)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(folder / "config.json", msgspec.json.encode(config, enc_hook=encode_hook))
+        for node, one in self.managed.items():
+            identity = DeviceIdentity(serial=one.serial)
+            write_private(self.paths.node(node) / "identity.json", msgspec.json.encode(identity))
 
     def enter(self, phase: Phase, starter: subprocess.Popen[bytes]) -> None:
         keeper = process.identify(starter.pid)
