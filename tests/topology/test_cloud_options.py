@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from twinspan.model.cloud_management import CloudManagement
 from twinspan.model.device_config import DeviceConfig, DhcpServer
 from twinspan.model.device_report import Event
 from twinspan.model.secret import Secret
-from twinspan.wire.dhcp_options import CloudOptions
+from twinspan.wire.dhcp_options import CloudOptions, render_cloud_conf, render_cloud_options
 from twinspan.wire.rtnetlink import LinkChanged
 
 pytestmark = pytest.mark.topology
@@ -162,6 +163,21 @@ def test_the_longest_name_and_password_arrive_whole(branch: Branch) -> None:
         assert branch.values() == [(name, password, False)]
 
     branch.run(scenario())
+
+
+def test_dnsmasq_reads_what_is_rendered_for_its_own_configuration(branch: Branch) -> None:
+    home = branch.bench.directory
+    options, conf = home / 'the "cloud" options', home / "conf"
+    options.write_text(render_cloud_options("cloud.example.com", Secret('1"2,#')))
+    conf.write_text(render_cloud_conf(str(options)))
+    argv = ["/usr/sbin/dnsmasq", "--no-daemon", "--port=0", "--dhcp-range=192.168.1.9,192.168.1.9", "--interface=c0"]
+    with branch.bench.inside(branch.bench.a):
+        process = subprocess.Popen([*argv, f"--conf-file={conf}"], stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    said = next((line for line in process.stderr if str(options) in line or "dnsmasq:" in line), "")
+    process.kill()
+    process.communicate()
+    assert said.endswith(f": read {options}\n")
 
 
 def test_changed_options_are_heard_at_the_next_renewal_and_dnsmasq_is_not_restarted(branch: Branch) -> None:

@@ -34,5 +34,5 @@ def test_what_is_stale_or_incomplete_says_so(node: Node) -> None:
 def test_whoever_takes_the_hook_over_hears_what_the_driver_says(node: Node) -> None:
     heard: list[CloudOptions] = []
     node.on_cloud_options = heard.append
-    node.hear_cloud_options(SAID)
+    node.drivers.dhcp_client._on_cloud_options(SAID)
     assert heard == [SAID]
