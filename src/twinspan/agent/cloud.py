@@ -1,7 +1,7 @@
 """The node's cloud connection, wired to the rest of the agent; nothing of it is loaded while no config asks for it.
 
-In: configs, DHCP values, events of the node. Out: a task that keeps the connection, `CloudStatus`. Next:
-`agent.cloud_connection.manager`.
+In: configs, what DHCP says, events of the node. Out: a task that keeps the connection, `CloudStatus`. What DHCP may do
+is decided in `engine.dhcp_trust`. Next: `agent.cloud_connection.manager`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from twinspan.agent.cloud_connection.identity import load_identity
+from twinspan.engine.dhcp_trust import DhcpOffer, DhcpValues, decide_dhcp
 from twinspan.model.cloud_status import CloudStatus
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import Event
-from twinspan.model.secret import Secret
+from twinspan.wire.dhcp_options import CloudOptions
 
 if TYPE_CHECKING:
     from twinspan.agent.cloud_connection.manager import ConnectionManager
@@ -39,7 +40,9 @@ class CloudAgent:
         self._manager: ConnectionManager | None = None
         self._telemetry: TelemetryModule | None = None
         self._log: LogModule | None = None
-        self._dhcp: tuple[str | None, Secret | None] | None = None
+        self._heard = DhcpOffer()
+        """The newest that DHCP said, until there is somebody to tell."""
+        self._learnt = DhcpValues()
 
     async def run(self) -> None:
         """Wait until a config asks for a cloud connection, then keep one."""
@@ -48,22 +51,39 @@ class CloudAgent:
         self._manager = manager
         config = self._node.converger.config
         manager.configure(config.cloud if config else None)
-        if self._dhcp is not None:
-            manager.dhcp_values(*self._dhcp, reconnect=False)
+        kept = manager.dhcp
+        self._learnt = DhcpValues(domain=kept[0], password=kept[1])
+        self._judge(self._heard)
         await manager.run()
 
     def config_changed(self, config: DeviceConfig) -> None:
         """The node has a new config."""
         if self._manager is not None:
             self._manager.configure(config.cloud)
+            self._judge(DhcpOffer())
         elif config.cloud is not None:
             self._needed.set()
 
-    def dhcp_values(self, domain: str | None, password: Secret | None, *, reconnect: bool) -> None:
-        """What DHCP says, as judged."""
-        self._dhcp = (domain, password)
+    def dhcp_heard(self, options: CloudOptions) -> None:
+        """DHCP says something new. That a lease has gone takes nothing back."""
+        self._node.record_cloud_options(options)
+        self._heard = DhcpOffer(domain=options.domain, password=options.password)
         if self._manager is not None:
-            self._manager.dhcp_values(domain, password, reconnect=reconnect)
+            self._judge(self._heard)
+
+    def _judge(self, offer: DhcpOffer) -> None:
+        """Decide what counts, and say so if it is not what DHCP wishes."""
+        manager, config = self._manager, self._node.converger.config
+        if manager is None or config is None or config.cloud is None:
+            return
+        decision = decide_dhcp(config.cloud, offer, self._learnt, manager.running())
+        self._learnt = decision.learnt
+        ignored = decision.reason if decision.action == "ignore" else ""
+        if ignored:
+            self._node.events.record("cloud", "DHCP ignored", ignored)
+        password = decision.password if decision.password_source == "dhcp" else None
+        notes = "; ".join(filter(None, (ignored, *decision.notes)))
+        manager.dhcp_values(decision.domain, password, notes, reconnect=decision.action == "reconnect")
 
     def on_event(self, event: Event) -> None:
         """Something happened on the node: the server shall hear of it soon."""
@@ -90,6 +110,8 @@ class CloudAgent:
 
     def _make(self) -> ConnectionManager:
         # Late: a node without a cloud connection shall not pay for TLS and WebSockets.
+        from twinspan.agent.cloud_connection.actions import actions_of  # noqa: PLC0415
+        from twinspan.agent.cloud_connection.diagnostics import DiagnosticsModule  # noqa: PLC0415
         from twinspan.agent.cloud_connection.manager import ConnectionManager  # noqa: PLC0415
         from twinspan.agent.cloud_connection.services import (  # noqa: PLC0415
             ConfigModule,
@@ -102,7 +124,12 @@ class CloudAgent:
         node = self._node
         self._telemetry = TelemetryModule(node.report)
         self._log = LogModule(lambda at_ns: tuple(node.events.since(at_ns)))
-        modules: list[Module] = [ConfigModule(lambda: node.converger.config, node.apply), self._telemetry, self._log]
+        modules: list[Module] = [
+            ConfigModule(lambda: node.converger.config, node.apply),
+            self._telemetry,
+            self._log,
+            DiagnosticsModule(node.journal, actions_of(node), lambda: self.status().epoch),
+        ]
         return ConnectionManager(
             self.identity,
             boot_id(self._dir),

@@ -57,6 +57,7 @@ class Node:
         self.orders = Orders(self.journal, self.world, self.drivers.netlink, self.events)
         self._socket = node_dir / "agent.sock"
         self.cloud = CloudAgent(self, node_dir)
+        self.on_cloud_options = self.cloud.dhcp_heard
         self.events.on_event = self.cloud.on_event
 
     async def run(self) -> None:

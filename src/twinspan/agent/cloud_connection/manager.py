@@ -20,6 +20,7 @@ from twinspan.agent.cloud_connection.dial import DialFailed, Target, fetch_autho
 from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Down, Session
 from twinspan.agent.cloud_connection.trust import TrustStore, acceptable, blind_context, fingerprint
+from twinspan.engine.dhcp_trust import Running
 from twinspan.model.cloud_management import CloudManagement
 from twinspan.model.cloud_status import CloudStatus, DeviceState, ProcessState, SubConnection, ValueSource
 from twinspan.model.device_identity import DeviceIdentity
@@ -69,10 +70,22 @@ class ConnectionManager:
             self._config = config
             self._interrupt(Down(reason="configuration", detail="the cloud-management settings changed"))
 
-    def dhcp_values(self, domain: str | None, password: Secret | None, *, reconnect: bool) -> None:
+    @property
+    def dhcp(self) -> tuple[str | None, Secret | None]:
+        """Server and password from DHCP that count; after a start those of before."""
+        return self._dhcp
+
+    def running(self) -> Running:
+        """What the connection, or the attempt at one, runs on."""
+        manual = self._config.password if self._config is not None else None
+        domain = self._status.server_domain if self._status.state == "Established" else None
+        return Running(domain=domain, dhcp_domain=self._dhcp[0], password=self._dhcp[1] or manual)
+
+    def dhcp_values(self, domain: str | None, password: Secret | None, note: str = "", *, reconnect: bool) -> None:
         """What DHCP says now, as already judged; equal values keep the connection (seed 000)."""
         self._dhcp = (domain, password)
         self._trust.change(dhcp_domain=domain, dhcp_password=password)
+        self._note(dhcp_note=note)
         if reconnect:
             self._interrupt(Down(reason="dhcp", detail="DHCP brought another server or password"))
 
