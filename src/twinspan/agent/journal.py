@@ -40,6 +40,7 @@ class Journal:
         self._owned = node_dir / "owned.json"
         self._orders = node_dir / "orders.json"
         self._cloud_memory = node_dir / "cloud.json"
+        self._commands = node_dir / "commands.json"
         self.override_file = node_dir / "override.table"
         self.set_aside: list[str] = []
         """Damaged files found while loading, renamed to `.broken`: a sentence each, for the event log."""
@@ -90,6 +91,13 @@ class Journal:
 
     def save_cloud_memory(self, memory: msgspec.Struct) -> None:
         _write(self._cloud_memory, msgspec.json.encode(memory, enc_hook=encode_hook))
+
+    def load_commands(self, kind: type[T]) -> T | None:
+        """Commands of the cloud server that were begun or finished."""
+        return self._load(self._commands, kind)
+
+    def save_commands(self, commands: object) -> None:
+        _write(self._commands, msgspec.json.encode(commands))
 
     def _load(self, path: Path, kind: type[T]) -> T | None:
         """A damaged file (a disk that was full, a hand that slipped) must not keep the agent from starting."""
