@@ -74,7 +74,9 @@ def test_on_one_connection_it_goes_out_once() -> None:
 
 
 def test_on_the_next_connection_it_goes_out_again_if_there_was_no_answer() -> None:
+    assert deliver(queued(), 3, T0).reason == "delivered"
     transition = deliver(delivered(3), 4, T0)
+    assert transition.reason.startswith("delivered again")
     assert (transition.changed, transition.record.delivered_epoch) == (True, 4)
     answered = record_result(delivered(3), "done", "", T0).record
     assert not deliver(answered, 4, T0).changed

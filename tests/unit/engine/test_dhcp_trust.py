@@ -95,6 +95,13 @@ def test_a_lease_with_nothing_but_refused_options_is_ignored_and_says_why() -> N
     )
 
 
+def test_a_domain_that_counts_keeps_the_connection_although_the_renewal_was_refused() -> None:
+    learnt = DhcpValues(domain="a.example")
+    running = Running(domain="a.example", dhcp_domain="a.example", password=MANUAL)
+    decision = decide_dhcp(config(), DhcpOffer(refused=("option 253 is empty",)), learnt, running)
+    assert (decision.action, decision.reason) == ("keep", "the name a.example is the one before")
+
+
 def test_a_renewal_does_not_bring_a_device_back_from_a_backup() -> None:
     offer = DhcpOffer(domain="a.example")
     first = decide_dhcp(config(), offer, NOTHING, CONNECTED)

@@ -56,6 +56,7 @@ def test_too_little_randomness_and_a_short_key_are_the_callers_errors() -> None:
         make_code(b"x" * 15)
     with pytest.raises(ValueError, match="key of 15 bytes"):
         issue_code(CODE, b"k" * 15, "S1", "anna", T0)
+    assert issue_code(CODE, b"k" * 16, "S1", "anna", T0).tries_left == 5
 
 
 def test_the_right_code_is_accepted_once() -> None:

@@ -56,6 +56,16 @@ def test_backups_alone_are_dialled_too_and_nothing_gives_nothing() -> None:
     assert dial_order(CloudManagement()) == ()
 
 
+def test_entries_that_differ_only_in_the_way_have_one_order_on_every_device() -> None:
+    ways = [CloudServer(domain="a", source_ip="10.0.0.2"), CloudServer(domain="a", source_ip="10.0.0.1")]
+    ways += [CloudServer(domain="a", vpn_instance="m"), CloudServer(domain="a", ipv6=True), CloudServer(domain="a")]
+    order = dial_order(CloudManagement(backups=tuple(ways)))
+    assert [(e.vpn_instance, e.source_ip, e.ipv6) for e in order] == [
+        (None, None, False), (None, None, True), (None, "10.0.0.1", False), (None, "10.0.0.2", False),
+        ("m", None, False),
+    ]  # fmt: skip
+
+
 def test_how_a_server_is_reached_stays_with_it() -> None:
     primary = CloudServer(domain="p", port=1, vpn_instance="mgmt", source_ip="10.0.0.1")
     backup = CloudServer(domain="b", ipv6=True)
@@ -122,6 +132,11 @@ def test_a_round_that_began_elsewhere_ends_where_it_began() -> None:
     assert turns == [("b", False), ("p", False), ("a", True)]
 
 
+def test_a_round_that_began_with_a_server_no_longer_stored_ends_with_the_first() -> None:
+    turns = [next_after(ORDER[:2], current, began=ORDER[2]) for current in ORDER[:2]]
+    assert [(t.endpoint.domain, t.round_over) for t in turns if t] == [("a", False), ("p", True)]
+
+
 def test_a_single_server_is_a_round_of_its_own() -> None:
     turn = next_after(ORDER[:1], ORDER[0])
     assert turn is not None
@@ -156,6 +171,7 @@ def test_eight_backups_are_admitted_and_nine_are_not() -> None:
     entries = tuple((f"s{i}", None) for i in range(9))
     assert found(config("p", *entries[:8])) == []
     assert found(config("p", *entries)) == [("cloud-backup-servers", ("backups",), "9")]
+    assert check_servers(config("p", *entries))[0].remedy == "remove 1"
 
 
 def test_a_name_has_three_ports_counting_the_primary_and_the_common_port() -> None:
