@@ -14,6 +14,8 @@ from twinspan.wire.comware.document import Line
 from twinspan.wire.comware.words import quoted
 
 MASK = "******"
+_PLAIN, _SEALED = ("simple", "plaintext"), ("cipher", "ciphertext")
+"""The words before a secret; IKEv2 has its own."""
 
 
 class Cipher(Protocol):
@@ -33,17 +35,25 @@ def sealed(line: Line, cipher: Cipher) -> Line:
         return line
     secret = cipher.encrypt(plain)
     args = {name: value for name, value in line.args.items() if name != "simple"} | {"cipher": secret}
-    before, _, after = line.text.rpartition(f"simple {quoted(plain)}")
-    return structs.replace(line, args=args, text=f"{before}cipher {quoted(secret)}{after}")
+    text = line.text
+    for before, after in zip(_PLAIN, _SEALED, strict=True):
+        text = _replaced(text, f" {before} {quoted(plain)}", f" {after} {quoted(secret)}")
+    return structs.replace(line, args=args, text=text)
 
 
 def masked(line: Line) -> str:
     """The line for logs: no secret, not even encrypted."""
-    secret = line.args.get("cipher")
-    if secret is None:
-        return line.text
-    before, _, after = line.text.rpartition(f"cipher {quoted(secret)}")
-    return f"{before}cipher {MASK}{after}"
+    secret, text = line.args.get("cipher"), line.text
+    if secret is not None:
+        for word in _SEALED:
+            text = _replaced(text, f" {word} {quoted(secret)}", f" {word} {MASK}")
+    return text
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    """With the last `old` replaced: a secret stands near the end of its line."""
+    before, found, after = text.rpartition(old)
+    return f"{before}{new}{after}" if found else text
 
 
 def opened(line: Line | None, cipher: Cipher) -> Secret | None:

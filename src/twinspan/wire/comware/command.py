@@ -58,6 +58,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Commands whose lines leave the view when this one comes."""
     undo: tuple[str, ...] = ()
     """Patterns after `undo`; what they leave out matches every value."""
+    together: tuple[str, ...] = ()
+    """Commands whose lines its undo takes away too."""
     opens: str = ""
     """View that the line opens."""
     prompt: str = ""

@@ -5,9 +5,16 @@ In: lines of system view, or a config. Out: the other. Next: `commands_display.p
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
+from msgspec import structs
+
+from twinspan.model.device_config import DeviceConfig, NodeRole
+from twinspan.model.fields import Profile
 from twinspan.wire.comware.command import ANY, SYSTEM, USER, Ask, Command, Show, Turn
 from twinspan.wire.comware.document import Line
 from twinspan.wire.comware.effects import Save
+from twinspan.wire.comware.writing import Export
 
 _SURE = "The current configuration will be written to the device. Are you sure? [Y/N]:"
 
@@ -42,11 +49,7 @@ COMMANDS = (
         pattern="display current-configuration [ interface [ <name:interface> ] ]",
         run=lambda said: Turn(
             what="current-configuration",
-            value=f"interface {said.args['name']}"
-            if "name" in said.args
-            else "interface"
-            if "interface" in said.keywords
-            else "",
+            value=" ".join((*said.keywords[2:], *said.args.values())),
         ),
         piped=True,
     ),
@@ -67,10 +70,58 @@ COMMANDS = (
             f"GigabitEthernet1/0/1.{said.args['vlan']}, vlan-type dot1q vid {said.args['vlan']}.\n"
         ),
     ),
+    Command(
+        view=SYSTEM,
+        id="node",
+        pattern=f"twinspan node <node:str:1-63> site <site:str:1-63> [ role {{ {' | '.join(get_args(NodeRole))} }} ] "
+        "[ profile { edge | cloud } ] [ generation <generation:int:0-9223372036854775807> ]",
+        help={"node": "Name of the node in its site", "site": "Name of the site"},
+    ),
+    Command(
+        view=SYSTEM,
+        id="no forwarding",
+        pattern="twinspan forwarding disable",
+        undo=("twinspan forwarding disable",),
+        help={"disable": "Forward no packets"},
+    ),
 )
+
+
+def read_node(document: Line, base: DeviceConfig) -> DeviceConfig:
+    """Whose config it is: from its line, else as in `base`."""
+    line = next(document.every("node"), None)
+    config = structs.replace(base, forwarding=not document.has("no forwarding"))
+    if line is None:
+        return config
+    words = line.text.split()
+    return structs.replace(
+        config,
+        node=line.args["node"],
+        site=line.args["site"],
+        role=cast("NodeRole", _after(words, "role", "gateway")),
+        profile=cast("Profile", _after(words, "profile", "edge")),
+        generation=int(line.args.get("generation", 1)),
+    )
+
+
+def _after(words: list[str], word: str, default: str) -> str:
+    """What follows a keyword; names come before all keywords, so the last one counts."""
+    return next((words[at + 1] for at in range(len(words) - 2, 3, -1) if words[at] == word), default)
 
 
 def read_sysname(document: Line, node: str) -> str | None:
     """The device's own name; None: it is the node's."""
     name = document.get("sysname", "name")
     return name if name and name != node else None
+
+
+def write_node(config: DeviceConfig, export: Export) -> list[str]:
+    """Identity of the config."""
+    line = f"twinspan node {export.word(config.node)} site {export.word(config.site)}"
+    if config.role != "gateway":
+        line += f" role {config.role}"
+    if config.profile != "edge":
+        line += f" profile {config.profile}"
+    if config.generation != 1:
+        line += f" generation {config.generation}"
+    return [line, *([] if config.forwarding else ["twinspan forwarding disable"])]

@@ -61,27 +61,27 @@ def view_at(document: Line, path: Path) -> Line | None:
 
 
 def put(document: Line, path: Path, line: Line, displaced: tuple[str, ...] = ()) -> Line:
-    """With the line in the view: in the place of its like, else at the end. A view's own lines are kept."""
+    """With the line in the view: in the place of its like, else at the end. A view that exists is only entered."""
 
     def edit(lines: tuple[Line, ...]) -> tuple[Line, ...]:
         kept = [old for old in lines if old.id not in displaced]
         for at, old in enumerate(kept):
             if old.identity == line.identity:
-                kept[at] = msgspec.structs.replace(line, lines=line.lines or old.lines)
+                kept[at] = old if line.opens else line
                 return tuple(kept)
         return (*kept, line)
 
     return _edited(document, path, edit)
 
 
-def take(document: Line, path: Path, id_: str, args: Args) -> Line:
-    """Without the lines of a command whose parameters are those of `args`; what it leaves out matches all."""
+def take(document: Line, path: Path, ids: tuple[str, ...], args: Args) -> Line:
+    """Without the lines of those commands whose parameters are those of `args`; what it leaves out matches all."""
 
     def edit(lines: tuple[Line, ...]) -> tuple[Line, ...]:
         return tuple(
             line
             for line in lines
-            if line.id != id_ or any(line.args.get(name, value) != value for name, value in args.items())
+            if line.id not in ids or any(line.args.get(name, value) != value for name, value in args.items())
         )
 
     return _edited(document, path, edit)

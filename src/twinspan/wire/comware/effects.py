@@ -46,6 +46,8 @@ class Ping(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     link: str | None = None
     """Linux name of the interface it must leave by."""
+    tunnel: str | None = None
+    """Or the tunnel it must leave by; its device is known to the shell."""
     count: int = 5
     size: int = 56
     """Bytes of ICMP payload."""

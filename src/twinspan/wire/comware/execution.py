@@ -6,9 +6,12 @@ Next: `configuration.py`.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from twinspan.model.device_config import DeviceConfig
+from twinspan.wire.comware.actions import with_links
 from twinspan.wire.comware.cipher import Cipher, masked, sealed
 from twinspan.wire.comware.command import SYSTEM, USER, Ask, Command, Language, Meaning, Show, Turn, Undo
 from twinspan.wire.comware.configuration import Reading, read_document
@@ -21,6 +24,10 @@ from twinspan.wire.comware.parse import document_from
 from twinspan.wire.comware.piping import split_pipe
 from twinspan.wire.comware.render import document_of
 from twinspan.wire.comware.resolving import Understood, understood
+
+_UNFIT = re.compile(r"[^A-Za-z0-9._@/:-]")
+_NAME_WIDEST, _WIDEST = 48, 64
+"""What public clients accept in a prompt, and how much of it; the rest is cut."""
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -76,13 +83,12 @@ class Execution:
         """`<name>` in user view, `[name-view]` in all others."""
         name = self._config.access.sysname if self._config.access and self._config.access.sysname else self._config.node
         if not self._in_system:
-            return f"<{name}>"
-        suffix = ""
+            return f"<{_UNFIT.sub('_', name)[:_NAME_WIDEST]}>"
         for depth in range(1, len(self._path) + 1):
             line = view_at(self._document, self._path[:depth])
             if line is not None:
-                suffix += LANGUAGE.by_id[line.id].prompt.format_map(line.args)
-        return f"[{name}{suffix}]"
+                name += LANGUAGE.by_id[line.id].prompt.format_map(line.args)
+        return f"[{_UNFIT.sub('_', name)[:_WIDEST]}]"
 
     @property
     def _view(self) -> str:
@@ -124,7 +130,7 @@ class Execution:
     ) -> Result:
         assert command.run is not None
         line_filter = line_filter if command.piped else None
-        reply = command.run(match)
+        reply = with_links(command.run(match), self._config)
         if isinstance(reply, Show):
             return Result(text=reply.text, line_filter=line_filter)
         if isinstance(reply, Ask):
@@ -196,7 +202,8 @@ class Execution:
 
     def _undo(self, command: Command, found: Understood) -> Result:
         path = self._path[: found.depth]
-        result = self._accept(take(self._document, path, command.id, found.match.args), path, found.match.text)
+        document = take(self._document, path, (command.id, *command.together), found.match.args)
+        result = self._accept(document, path, found.match.text)
         if not result.text:
             self._path = path
         return result

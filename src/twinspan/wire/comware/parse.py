@@ -97,7 +97,7 @@ class _TextReader:
             return f"{found.text.removeprefix('% ').removesuffix(chr(39)).strip()} (column {found.column + 1})"
         path, meaning, match = self._path[: found.depth], found.match.owner, found.match
         if isinstance(meaning, Undo):
-            self.document = take(self.document, path, meaning.command.id, match.args)
+            self.document = take(self.document, path, (meaning.command.id, *meaning.command.together), match.args)
             self._path = path
             return ""
         if meaning.run is not None:

@@ -8,10 +8,18 @@ from __future__ import annotations
 import msgspec
 
 from twinspan.model.device_config import DeviceConfig
+from twinspan.wire.comware.bgp_writing import shared_bfd, write_bgp
 from twinspan.wire.comware.cipher import Cipher
 from twinspan.wire.comware.commands_access import write_access
 from twinspan.wire.comware.commands_cloud import write_cloud
+from twinspan.wire.comware.commands_failover import write_failover
+from twinspan.wire.comware.commands_ipsec import write_tunnels
+from twinspan.wire.comware.commands_nqa import write_probes
+from twinspan.wire.comware.commands_route import write_routes, write_tables
+from twinspan.wire.comware.commands_services import write_services
+from twinspan.wire.comware.commands_system import write_node
 from twinspan.wire.comware.document import Line, text_of
+from twinspan.wire.comware.interfaces import write_interfaces
 from twinspan.wire.comware.parse import document_from
 from twinspan.wire.comware.writing import Export
 
@@ -26,18 +34,27 @@ class ComwareText(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(config: DeviceConfig, export: Cipher) -> ComwareText:
     """The text of `display current-configuration`, with secrets by `export`."""
-    writer = Export(export)
+    writer = Export(config, export)
     document = document_from("\n".join(_lines(config, writer))).document
     return ComwareText(text=text_of(document), not_expressed=tuple(writer.not_expressed))
 
 
 def document_of(config: DeviceConfig, cipher: Cipher) -> Line:
     """The config as lines to be edited."""
-    return document_from("\n".join(_lines(config, Export(cipher)))).document
+    return document_from("\n".join(_lines(config, Export(config, cipher)))).document
 
 
 def _lines(config: DeviceConfig, export: Export) -> list[str]:
     return [
+        *write_node(config, export),
         *write_access(config, export),
+        *write_interfaces(config, export, shared_bfd(config)),
+        *write_tunnels(config, export),
+        *write_probes(config, export),
+        *write_tables(config, export),
+        *write_routes(config, export),
+        *write_bgp(config, export),
+        *write_failover(config, export),
+        *write_services(config, export),
         *write_cloud(config.cloud, export),
     ]

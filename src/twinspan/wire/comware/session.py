@@ -31,8 +31,11 @@ MAX_AHEAD = 65536
 MAX_ANSWER = 200_000
 """Lines of an answer that are kept for a filter; what is beyond is left out, and that is said."""
 _SECRET_WORD = re.compile(
-    r"\b(s(?:i|im|imp|impl|imple)|c(?:i|ip|iph|iphe|ipher))\s+(\"(?:[^\"\\]|\\.)*\"?|\S+)", re.IGNORECASE
+    r"(?<=\s)(s(?:im?|impl?|imple)?|p(?:la?|lain?|laint\w*)?|c(?:ip?|iph?|ipher\w*)?)"
+    r'\s+("(?:[^"\\]|\\.)*"?|\S+)',
+    re.IGNORECASE,
 )
+"""A secret and the word before it, however short: `simple`, `plaintext`, `cipher`, `ciphertext`."""
 
 
 class Session:
@@ -193,15 +196,18 @@ class Session:
 
     def _ready(self) -> None:
         """The prompt, and what was typed meanwhile."""
-        if self._pager.is_waiting() or self._running is not None:
+        if not self._takes_keys():
             return
         self._write(self.prompt)
         if self._draining:  # an outer call goes on with the next key
             return
         self._draining = True
-        while self._ahead and self._running is None and not self._pager.is_waiting():
+        while self._ahead and self._takes_keys():
             self._press(self._ahead.popleft())
         self._draining = False
+
+    def _takes_keys(self) -> bool:
+        return self._running is None and not self._pager.is_waiting()
 
     def _show_answer(self, text: str, *, last: bool) -> None:
         if self._filter is None:
