@@ -112,7 +112,7 @@ class CloudAgent:
         # Late: a node without a cloud connection shall not pay for TLS and WebSockets.
         from twinspan.agent.cloud_connection.actions import actions_of  # noqa: PLC0415
         from twinspan.agent.cloud_connection.diagnostics import DiagnosticsModule  # noqa: PLC0415
-        from twinspan.agent.cloud_connection.manager import ConnectionManager  # noqa: PLC0415
+        from twinspan.agent.cloud_connection.manager import ConnectionManager, ManagerPorts  # noqa: PLC0415
         from twinspan.agent.cloud_connection.services import (  # noqa: PLC0415
             ConfigModule,
             LogModule,
@@ -135,8 +135,16 @@ class CloudAgent:
             boot_id(self._dir),
             TrustStore(node.journal),
             modules,
-            lambda what, detail: node.events.record("cloud", what, detail),
+            ManagerPorts(
+                record=lambda what, detail: node.events.record("cloud", what, detail), dns_servers=self._dns_servers
+            ),
         )
+
+    def _dns_servers(self) -> tuple[str, ...]:
+        """Those of the config, then those of the DHCP lease."""
+        config = self._node.converger.config
+        configured = config.resolvers if config is not None else ()
+        return configured or self._node.drivers.dhcp_client.dns_servers()
 
 
 def boot_id(node_dir: Path) -> str:

@@ -53,6 +53,12 @@ class DhcpClientDriver:
         leases = [client.lease for client in self._links.values() if client.lease is not None]
         return [lease.describe() for lease in sorted(leases, key=lambda lease: (not lease.routed, lease.link))]
 
+    def dns_servers(self) -> tuple[str, ...]:
+        """Those that the leases name, of the routed one first."""
+        leases = [client.lease for client in self._links.values() if client.lease is not None]
+        ordered = sorted(leases, key=lambda lease: not lease.routed)
+        return tuple(dict.fromkeys(server for lease in ordered for server in lease.dns_servers))
+
     async def ensure(self, config: DeviceConfig) -> list[str]:
         """Keep the clients running that `config` wants and what they were granted in place; what was done in words.
 

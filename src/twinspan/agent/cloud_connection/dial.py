@@ -18,8 +18,10 @@ import aiofastnet
 import httptools
 import msgspec
 
+from twinspan.drivers.vpn_instance import socket_factory
 from twinspan.drivers.websocket import WebSocket, take_over
 from twinspan.model.cloud_status import DeviceState, FailureReason
+from twinspan.model.errors import Rejected
 from twinspan.wire.cloud_connection.device import DeviceLogin, LoginFailed, Request, Upgrade
 from twinspan.wire.cloud_connection.messages import AUTHORITY_PATH, MAX_BODY_BYTES, Authorities
 
@@ -37,6 +39,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     family: socket.AddressFamily
     source_ip: str | None = None
+    vpn_instance: str | None = None
 
     @property
     def netloc(self) -> str:
@@ -111,30 +114,52 @@ class HttpConnection(asyncio.Protocol):
 async def open_connection(target: Target, context: ssl.SSLContext | None, progress: Progress) -> HttpConnection:
     """TCP, then TLS. Raises DialFailed."""
     progress("Connecting")
-    loop = asyncio.get_running_loop()
+    handle = await _tcp(target)
+    progress("TLS")
+    name = target.domain if context is not None else None
     try:
         async with asyncio.timeout(STEP_S):
             _, connection = await aiofastnet.create_connection(
-                loop,
-                HttpConnection,
-                target.address,
-                target.port,
-                ssl=context,
-                server_hostname=target.domain if context is not None else None,
-                family=target.family,
-                local_addr=(target.source_ip, 0) if target.source_ip else None,
+                asyncio.get_running_loop(), HttpConnection, sock=handle, ssl=context, server_hostname=name
             )
     except TimeoutError:
-        raise DialFailed("timeout", f"{target.address} port {target.port} does not answer") from None
+        handle.close()
+        raise DialFailed("timeout", f"{target.address} port {target.port} speaks no TLS") from None
     except ssl.SSLCertVerificationError as error:
         raise _certificate_failed(error) from error
     except ssl.SSLError as error:
         raise DialFailed("tls", str(error.reason or error)) from error
-    except ConnectionRefusedError as error:
-        raise DialFailed("refused", f"{target.address} port {target.port}") from error
     except OSError as error:
-        raise _os_failed(error, target) from error
+        raise DialFailed("tls", f"the server broke the handshake off: {error.strerror or error}") from error
     return connection
+
+
+async def _tcp(target: Target) -> socket.socket:
+    """A connected socket, from the wanted source, in the wanted VPN instance."""
+    try:
+        handle = socket_factory(target.vpn_instance)(target.family, socket.SOCK_STREAM)
+    except Rejected as error:
+        raise DialFailed("vpn_instance", error.message) from error
+    try:
+        handle.setblocking(False)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if target.source_ip is not None:
+            try:
+                handle.bind((target.source_ip, 0))
+            except OSError as error:
+                raise DialFailed("source_address", f"{target.source_ip} is no address of this device") from error
+        async with asyncio.timeout(STEP_S):
+            await asyncio.get_running_loop().sock_connect(handle, (target.address, target.port))
+    except BaseException as error:
+        handle.close()
+        if isinstance(error, TimeoutError):
+            raise DialFailed("timeout", f"{target.address} port {target.port} does not answer") from None
+        if isinstance(error, ConnectionRefusedError):
+            raise DialFailed("refused", f"{target.address} port {target.port}") from error
+        if isinstance(error, OSError):
+            raise DialFailed("route", f"{target.address}: {error.strerror or error}") from error
+        raise
+    return handle
 
 
 async def fetch_authorities(target: Target, progress: Progress, context: ssl.SSLContext) -> tuple[str, ...]:
@@ -198,12 +223,6 @@ async def upgrade(connection: HttpConnection, url: str, websocket: WebSocket) ->
 def _certificate_failed(error: ssl.SSLCertVerificationError) -> DialFailed:
     dates = error.verify_code in (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
     return DialFailed("clock" if dates else "authority", error.verify_message)
-
-
-def _os_failed(error: OSError, target: Target) -> DialFailed:
-    if target.source_ip and error.errno in (99, None):
-        return DialFailed("source_address", f"{target.source_ip} is no address of this device")
-    return DialFailed("route", f"{target.address}: {error.strerror or error}")
 
 
 _REASONS: dict[str, FailureReason] = {

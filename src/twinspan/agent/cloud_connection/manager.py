@@ -20,10 +20,14 @@ from twinspan.agent.cloud_connection.dial import DialFailed, Target, fetch_autho
 from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Down, Session
 from twinspan.agent.cloud_connection.trust import TrustStore, acceptable, blind_context, fingerprint
+from twinspan.drivers.resolver import ResolveFailed, resolve
+from twinspan.drivers.vpn_instance import socket_factory
 from twinspan.engine.dhcp_trust import Running
 from twinspan.model.cloud_management import CloudManagement
-from twinspan.model.cloud_status import CloudStatus, DeviceState, ProcessState, SubConnection, ValueSource
+from twinspan.model.cloud_status import CloudStatus, DeviceState, ProcessState, StepReached, SubConnection, ValueSource
+from twinspan.model.device_config import Family
 from twinspan.model.device_identity import DeviceIdentity
+from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
 from twinspan.wire.cloud_connection.backoff import BackoffState, after_establishment, next_wait
 from twinspan.wire.cloud_connection.device import DeviceLogin, Identity, Proof, ResumeState, Timers, Upgrade
@@ -42,6 +46,15 @@ _PROCESS: dict[DeviceState, ProcessState] = {
 }
 
 
+class ManagerPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the manager needs of its node."""
+
+    record: Callable[[str, str], None]
+    """(what, detail): an event."""
+    dns_servers: Callable[[], tuple[str, ...]] = tuple
+    """Of the node's own; none: the system's resolver is asked."""
+
+
 class ConnectionManager:
     def __init__(
         self,
@@ -49,10 +62,10 @@ class ConnectionManager:
         boot_id: str,
         trust: TrustStore,
         modules: Sequence[Module],
-        record: Callable[[str, str], None],
+        ports: ManagerPorts,
     ) -> None:
+        self._record, self._dns_servers = ports.record, ports.dns_servers
         self._identity, self._boot_id, self._trust, self._modules = identity, boot_id, trust, modules
-        self._record = record
         self._config: CloudManagement | None = None
         self._dhcp: tuple[str | None, Secret | None] = (trust.memory.dhcp_domain, trust.memory.dhcp_password)
         self._changed = asyncio.Event()
@@ -185,17 +198,29 @@ class ConnectionManager:
         raise failed
 
     async def _targets(self, endpoint: Endpoint) -> list[Target]:
-        family = socket.AF_INET6 if endpoint.ipv6 else socket.AF_INET if endpoint.source_ip else socket.AF_UNSPEC
-        loop = asyncio.get_running_loop()
+        """Every address of the name: a server may be reached by one of them only."""
+        families: tuple[Family, ...] = ("ipv6",) if endpoint.ipv6 else ("ipv4", "ipv6")
+        if endpoint.source_ip is not None:
+            families = ("ipv4",)
         try:
-            found = await loop.getaddrinfo(endpoint.domain, endpoint.port, family=family, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise DialFailed("name", f"{endpoint.domain}: {error.strerror or error}") from error
+            open_socket = socket_factory(endpoint.vpn_instance)
+            servers = self._dns_servers()
+            addresses = await resolve(endpoint.domain, servers, families=families, open_socket=open_socket)
+        except ResolveFailed as error:
+            raise DialFailed("name", error.message) from error
+        except Rejected as error:
+            raise DialFailed("vpn_instance", error.message) from error
         return [
-            Target(domain=endpoint.domain, port=endpoint.port, address=str(info[4][0]), family=info[0],
-                   source_ip=endpoint.source_ip)
-            for info in found
-        ]  # fmt: skip
+            Target(
+                domain=endpoint.domain.removesuffix("."),
+                port=endpoint.port,
+                address=address,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                source_ip=endpoint.source_ip,
+                vpn_instance=endpoint.vpn_instance,
+            )
+            for address in addresses
+        ]
 
     async def _dial(self, config: CloudManagement, endpoint: Endpoint, target: Target) -> Down:
         now_ns = wall_ns(steady_ns())
@@ -342,7 +367,17 @@ class ConnectionManager:
         if state is not None:
             process = _PROCESS.get(state, self._status.process_state)  # type: ignore[call-overload]
             fields.setdefault("process_state", process)
+            fields["steps"] = self._steps_with(state)  # type: ignore[arg-type]
         self._status = msgspec.structs.replace(self._status, **fields)
+
+    def _steps_with(self, state: DeviceState) -> tuple[StepReached, ...]:
+        """Times of the newest attempt's steps; what follows an attempt is none of it."""
+        if state in ("Idle", "Waiting"):
+            return self._status.steps
+        before = () if state == "Resolving" else self._status.steps
+        if before and before[-1].state == state:
+            return before
+        return (*before, StepReached(state=state, at_ns=wall_ns(steady_ns())))
 
     def _interrupt(self, why: Down) -> None:
         self._why = why
