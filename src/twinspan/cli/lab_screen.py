@@ -79,10 +79,13 @@ def print_status(status: LabStatus) -> None:
     console = _console()
     state = "healthy" if status.healthy else "not healthy"
     console.print(f"Lab {status.name} (site {status.site}): {status.phase}, {state}", markup=False)
-    table = Table("node", "agent", "BGP", "tunnels", "probes", "traffic on", "namespace", box=None, pad_edge=False)
+    cloud = ["cloud"] if any(node.cloud for node in status.nodes) else []
+    columns = ("node", "agent", "BGP", "tunnels", "probes", "traffic on", *cloud, "namespace")
+    table = Table(*columns, box=None, pad_edge=False)
     for node in status.nodes:
         agent = "converged" if node.converged else "converging" if node.answers else "no answer"
-        table.add_row(node.node, agent, node.sessions, node.tunnels, node.probes, node.carrying, node.netns)
+        shown = [node.cloud] if cloud else []
+        table.add_row(node.node, agent, node.sessions, node.tunnels, node.probes, node.carrying, *shown, node.netns)
     console.print(table)
     lines = [f"missing: {lack}" for lack in status.missing]
     lines += [_fault_line(fault.name, fault.expires_ns) for fault in status.faults]

@@ -1,17 +1,19 @@
 """What a lab still lacks before it may be called up: pure comparison of configs with reports.
 
 In: the deployment and each node's report (or the error its agent met). Out: sentences, one per thing that is missing;
-none means every session is established and every probe answers. Next: `up.py` waits for that, `status.py` shows it.
+none means every session and cloud connection is established and every probe answers. Next: `up.py` waits for that, `status.py` shows it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from twinspan.model.cloud_status import FAILURE_TEXT, CloudStatus
 from twinspan.model.deployment import Deployment
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import DeviceReport
 from twinspan.model.errors import TwinspanError
+from twinspan.wire.cloud_connection.services import CONFIG, TELEMETRY
 
 Answers = Mapping[str, DeviceReport | TwinspanError]
 
@@ -35,6 +37,7 @@ def node_missing(config: DeviceConfig, report: DeviceReport) -> tuple[str, ...]:
         reasons = [alarm.detail for alarm in report.alarms if alarm.name == "cannot_converge"]
         return (f"config not applied{': ' if reasons else ''}{'; '.join(reasons)}",)
     lacks = [*_sessions(config, report), *_tunnels(config, report), *_probes(config, report), *_spans(report)]
+    lacks += _cloud(report)
     if config.dhcp_client and not report.leases:
         lacks.append(f"no DHCP lease on {config.dhcp_client}")
     if not report.converged and not lacks:
@@ -80,3 +83,25 @@ def _spans(report: DeviceReport) -> Iterator[str]:
             yield f"span {span.name} not healthy ({', '.join(span.reasons) or 'no reason given'})"
         elif span.role == "active" and report.failover.carrying != span.name:
             yield f"traffic is on {report.failover.carrying}, not on {span.name}"
+
+
+def _cloud(report: DeviceReport) -> Iterator[str]:
+    """Only a node that was told to connect reports of it."""
+    cloud = report.cloud
+    if cloud is None:
+        return
+    if cloud.state != "Established":
+        yield f"cloud connection {cloud_state(cloud)}"
+        return
+    states = {part.name: part for part in cloud.subconnections}
+    for name in (CONFIG, TELEMETRY):
+        part = states.get(name)
+        if part is None or part.state != "Established":
+            yield f"cloud sub-connection {name} {part.state if part else 'absent'}"
+
+
+def cloud_state(cloud: CloudStatus) -> str:
+    """How far it got, and why not further."""
+    if cloud.state == "Established":
+        return f"Established, epoch {cloud.epoch}"
+    return f"{cloud.device_state} ({FAILURE_TEXT[cloud.failure]})" if cloud.failure else cloud.device_state

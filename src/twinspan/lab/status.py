@@ -12,7 +12,7 @@ import msgspec
 
 from twinspan.lab import process
 from twinspan.lab.lab import Lab
-from twinspan.lab.readiness import Answers, missing
+from twinspan.lab.readiness import Answers, cloud_state, missing
 from twinspan.lab.state import RUN_DIR, ActiveFault, LabPaths, Phase, lab_names, load_state
 from twinspan.model.device_report import Alarm, DeviceReport
 
@@ -30,6 +30,8 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     probes: str = ""
     carrying: str = ""
     """The span that carries traffic by this node's own decision; empty where it decides none."""
+    cloud: str = ""
+    """How far its cloud connection got; empty without a cloud server."""
     problem: str = ""
 
 
@@ -120,6 +122,7 @@ def _summary(node: str, netns: str, answers: Answers) -> NodeSummary:
         tunnels=_share([tunnel.child_state == "INSTALLED" for tunnel in answer.tunnels]),
         probes=_share([probe.state == "up" for probe in answer.probes]),
         carrying=answer.failover.carrying if answer.failover else "",
+        cloud=cloud_state(answer.cloud) if answer.cloud else "",
     )
 
 

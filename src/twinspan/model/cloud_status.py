@@ -136,6 +136,13 @@ class SubConnection(msgspec.Struct, frozen=True, kw_only=True):
     """Messages thrown away because its buffer was full."""
 
 
+class StepReached(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of the newest attempt, and when it began."""
+
+    state: DeviceState
+    at_ns: int
+
+
 class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One server of the stored sequence (seed 000: primary first, names alphabetical, ports descending)."""
 
@@ -198,3 +205,5 @@ class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Set while the device's clock is known to be wrong or was taken from the server."""
     servers: tuple[ServerEntry, ...] = ()
     subconnections: tuple[SubConnection, ...] = ()
+    steps: tuple[StepReached, ...] = ()
+    """Of the newest attempt, in order; the last one of a finished attempt is `Request_success`."""
