@@ -399,8 +399,7 @@ def test_broken_packets_do_not_end_the_client(branch: Branch) -> None:
         rogue = branch.lie()
         await branch.bound()
         session = branch.device._links["c0"]._client
-        await branch.device.renew_now()
-        await branch.until(lambda: rogue.asked[-1][0] == REQUEST)
+        await branch.device.renew_now()  # while it waits for that answer, the following come
         for broken in (b"", b"\xff" * 300, bytes(236), bytes(236) + COOKIE, b"\x02" + bytes(400)):
             rogue.send(0, message=broken)
         for kind in (0, OFFER, ACK, NAK, 99):
