@@ -1,7 +1,8 @@
 """What a lab still lacks before it may be called up: pure comparison of configs with reports.
 
 In: the deployment and each node's report (or the error its agent met). Out: sentences, one per thing that is missing;
-none means every session and cloud connection is established and every probe answers. Next: `up.py` waits for that, `status.py` shows it.
+none means every session and cloud connection is established and every probe answers. Next:
+`up.py` waits for that, `status.py` shows it.
 """
 
 from __future__ import annotations
