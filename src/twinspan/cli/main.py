@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drill": ("twinspan.cli.drill:drill", "Break a span on purpose and measure what users lose."),
     "demo": ("twinspan.cli.demo:demo", "Lab, three drills and a report, from nothing."),
     "schema": ("twinspan.cli.schema:schema", "Print the JSON Schema of the site file."),
+    "server": ("twinspan.cli.server:server", "Make and run a cloud server."),
+    "device": ("twinspan.cli.device:device", "Add, watch and reach the devices of a cloud server."),
     "agent": ("twinspan.cli.agent:agent", "Run the agent of one node."),
 }
 

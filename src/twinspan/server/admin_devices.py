@@ -119,6 +119,7 @@ async def import_devices(call: Call) -> Result:
 
 async def _add(call: Call, devices: list[NewDevice], faults: list[Fault]) -> Result:
     faults = faults + find_faults(devices, call.office.accounts.names(), call.principal)
+    faults += call.office.registry.conflicts(devices, call.principal)
     if faults:
         raise Refused(sorted(faults, key=lambda fault: fault.line or 0))
     made = await asyncio.to_thread(make_credentials, devices, call.now_ns)

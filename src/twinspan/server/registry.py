@@ -136,10 +136,7 @@ class Registry:
         knows is worth nothing.
         """
         with self._store.change() as connection:
-            owners = {d.serial: connection.execute(_OWNER, (d.serial,)).fetchone() for d in devices}
-            taken = [(d, row[1]) for d in devices if (row := owners[d.serial]) is not None and row[1] is not None]
-            faults = [_taken(device, owner, by) for device, owner in taken]
-            faults += [fault for d in devices if (fault := _reserved(connection, d, by)) is not None]
+            faults = _conflicts(connection, devices, by)
             if faults:
                 raise Refused(faults)
             for device, credential in zip(devices, made, strict=True):
@@ -148,6 +145,10 @@ class Registry:
             Added(serial=d.serial, owner=_owner(d, by), credential=m.kind, secret=m.shown)
             for d, m in zip(devices, made, strict=True)
         )
+
+    def conflicts(self, devices: Sequence[NewDevice], by: Principal) -> list[Fault]:
+        """Those that are somebody's already, so that they can be named together with all other faults."""
+        return _conflicts(self._store.hot, devices, by)
 
     def remove(self, serial: str, by: Principal, now_ns: int) -> None:
         """Takes the serial out: it is refused from now on, its commands are destroyed; its history stays.
@@ -252,6 +253,17 @@ def _note(connection: sqlite3.Connection, serial: str, kind: str, detail: str, b
 
 def _owner(device: NewDevice, by: Principal) -> str:
     return device.owner or by.account or ""
+
+
+def _conflicts(connection: sqlite3.Connection, devices: Sequence[NewDevice], by: Principal) -> list[Fault]:
+    faults = []
+    for device in devices:
+        row = connection.execute(_OWNER, (device.serial,)).fetchone()
+        if row is not None and row[1] is not None:
+            faults.append(_taken(device, row[1], by))
+        elif row is not None and (fault := _reserved(connection, device, by)) is not None:
+            faults.append(fault)
+    return faults
 
 
 def _taken(device: NewDevice, owner: str, by: Principal) -> Fault:

@@ -1,0 +1,41 @@
+"""What all commands of `twinspan server` share: where the server's state is, and how a time is written.
+
+In: an option. Out: a store, or an error that says how to make one. Next: `server.py`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import click
+
+from twinspan.model.errors import Rejected
+from twinspan.server.store import FILE_NAME, DeviceStore
+
+DEFAULT_STATE_DIR = Path("/var/lib/twinspan/server")
+STATE_DIR = click.option(
+    "--state-dir", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_STATE_DIR, show_default=True,
+    envvar="TWINSPAN_SERVER_STATE", show_envvar=True, metavar="DIR", help="Where the server keeps everything.",
+)  # fmt: skip
+JSON = click.option("--json", "as_json", is_flag=True, help="As one JSON value.")
+
+
+def require_state(state_dir: Path) -> None:
+    """Raises Rejected if no server was made there."""
+    if not (state_dir / FILE_NAME).exists():
+        raise Rejected(
+            f"there is no server in {state_dir}",
+            remedy="make one: twinspan server init --name NAME; or say where it is with --state-dir",
+        )
+
+
+def open_store(state_dir: Path) -> DeviceStore:
+    """The server's store. Raises Rejected if there is none."""
+    require_state(state_dir)
+    return DeviceStore(state_dir / FILE_NAME)
+
+
+def when(at_ns: int) -> str:
+    """A day, in the reader's own zone."""
+    return datetime.datetime.fromtimestamp(at_ns / 1e9, tz=datetime.UTC).astimezone().strftime("%Y-%m-%d")
