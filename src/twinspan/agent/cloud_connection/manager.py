@@ -7,34 +7,37 @@ itself, and `CloudStatus`, which names each step, reason and time. Next: `sessio
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import random
-import secrets
-import socket
-import ssl
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from twinspan.agent.clock import pause, steady_ns, wall_ns
-from twinspan.agent.cloud_connection.dial import DialFailed, Target, fetch_authorities, log_in, open_connection
+from twinspan.agent.cloud_connection.attempt import Attempts, Opened, Settings
+from twinspan.agent.cloud_connection.dial import DialFailed
 from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Down, Session
-from twinspan.agent.cloud_connection.trust import TrustStore, acceptable, blind_context, fingerprint
-from twinspan.drivers.resolver import ResolveFailed, resolve
-from twinspan.drivers.vpn_instance import socket_factory
+from twinspan.agent.cloud_connection.trust import Pin, TrustStore, fingerprint
 from twinspan.engine.dhcp_trust import Running
 from twinspan.model.cloud_management import CloudManagement
-from twinspan.model.cloud_status import CloudStatus, DeviceState, ProcessState, StepReached, SubConnection, ValueSource
-from twinspan.model.device_config import Family
+from twinspan.model.cloud_status import (
+    CloudStatus,
+    DeviceState,
+    ProcessState,
+    StepReached,
+    SubConnection,
+    ValueSource,
+)
 from twinspan.model.device_identity import DeviceIdentity
-from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
-from twinspan.wire.cloud_connection.backoff import BackoffState, after_establishment, next_wait
-from twinspan.wire.cloud_connection.device import DeviceLogin, Identity, Proof, ResumeState, Timers, Upgrade
+from twinspan.wire.cloud_connection.backoff import NS_PER_S, BackoffState, after_establishment, next_wait
 from twinspan.wire.cloud_connection.messages import UnbindingResult
-from twinspan.wire.cloud_connection.scram import make_verifier
-from twinspan.wire.cloud_connection.server_order import Endpoint, dial_order, next_after
+from twinspan.wire.cloud_connection.server_order import Endpoint, dial_order, next_after, preferred_to
 
+SWITCH_BACK_S = 120.0
+"""How often a server of higher priority is tried while another one works, if that is wanted at all."""
 _PROCESS: dict[DeviceState, ProcessState] = {
     "Resolving": "Name not resolved",
     "Connecting": "Name resolved",
@@ -64,8 +67,9 @@ class ConnectionManager:
         modules: Sequence[Module],
         ports: ManagerPorts,
     ) -> None:
-        self._record, self._dns_servers = ports.record, ports.dns_servers
-        self._identity, self._boot_id, self._trust, self._modules = identity, boot_id, trust, modules
+        self._record = ports.record
+        self._trust = trust
+        self._attempts = Attempts(identity, boot_id, trust, modules, ports.dns_servers)
         self._config: CloudManagement | None = None
         self._dhcp: tuple[str | None, Secret | None] = (trust.memory.dhcp_domain, trust.memory.dhcp_password)
         self._changed = asyncio.Event()
@@ -161,181 +165,126 @@ class ConnectionManager:
             hint_s: float | None = None
             round_over = True
             try:
-                down = await self._connect(config, endpoint)
-                hint_s, began = down.wait_s, endpoint
-                self._down(down)
+                down = await self._connected(config, order, await self._connect(config, endpoint))
+                endpoint = began = self._current or endpoint
+                hint_s = down.wait_s
             except DialFailed as failed:
                 hint_s = failed.retry_after_s
                 self._failed(endpoint, failed)
                 following = next_after(order, endpoint, began)
                 if following is not None:
                     endpoint, round_over = following.endpoint, following.round_over
-            wait, self._backoff = next_wait(
-                self._backoff, random.random(), steady_ns(), hint_s=hint_s, round_over=round_over
-            )
-            due_ns = wall_ns(steady_ns()) + int(wait.delay_s * 1e9)
-            self._note(state="Unconnected", device_state="Waiting", next_attempt_ns=due_ns)
-            await pause(wait.delay_s)
+            await self._wait(hint_s, round_over=round_over)
+
+    async def _wait(self, hint_s: float | None, *, round_over: bool) -> None:
+        wait, self._backoff = next_wait(
+            self._backoff, random.random(), steady_ns(), hint_s=hint_s, round_over=round_over
+        )
+        due_ns = wall_ns(steady_ns()) + int(wait.delay_s * NS_PER_S)
+        self._note(state="Unconnected", device_state="Waiting", next_attempt_ns=due_ns)
+        await pause(wait.delay_s)
 
     async def _for_ever(self) -> None:
         await asyncio.get_running_loop().create_future()
 
-    async def _connect(self, config: CloudManagement, endpoint: Endpoint) -> Down:
-        """One attempt: every address of the name, the first that works. Raises DialFailed with the last reason."""
+    async def _connect(self, config: CloudManagement, endpoint: Endpoint) -> Opened:
+        """One attempt, step by step in the status. Raises DialFailed."""
         self._note(
-            state="Request", device_state="Resolving", server_domain=endpoint.domain, server_port=endpoint.port,
-            server_address=None, next_attempt_ns=None,
-            domain_source=_source(self._dhcp[0], config.primary is not None),
-            password_source=_source(self._dhcp[1], config.password is not None),
-        )  # fmt: skip
-        failed = DialFailed("name", f"{endpoint.domain}: no address")
-        for target in await self._targets(endpoint):
-            self._note(server_address=target.address)
-            try:
-                return await self._dial(config, endpoint, target)
-            except DialFailed as error:
-                failed = error
-        raise failed
-
-    async def _targets(self, endpoint: Endpoint) -> list[Target]:
-        """Every address of the name: a server may be reached by one of them only."""
-        families: tuple[Family, ...] = ("ipv6",) if endpoint.ipv6 else ("ipv4", "ipv6")
-        if endpoint.source_ip is not None:
-            families = ("ipv4",)
-        try:
-            open_socket = socket_factory(endpoint.vpn_instance)
-            servers = self._dns_servers()
-            addresses = await resolve(endpoint.domain, servers, families=families, open_socket=open_socket)
-        except ResolveFailed as error:
-            raise DialFailed("name", error.message) from error
-        except Rejected as error:
-            raise DialFailed("vpn_instance", error.message) from error
-        return [
-            Target(
-                domain=endpoint.domain.removesuffix("."),
-                port=endpoint.port,
-                address=address,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                source_ip=endpoint.source_ip,
-                vpn_instance=endpoint.vpn_instance,
-            )
-            for address in addresses
-        ]
-
-    async def _dial(self, config: CloudManagement, endpoint: Endpoint, target: Target) -> Down:
-        now_ns = wall_ns(steady_ns())
-        authorities = await self._authorities(config, target)
-        context = self._trust.context(authorities, now_ns)
-        timers = Timers(keepalive_s=config.keepalive_s, ping_s=config.ping_s, dead_after_s=config.dead_after_s)
-        session = Session(target, context, timers, self._modules, self._new_authorities)
-        connection = await open_connection(target, context, self._step)
-        try:
-            login = self._login(config, target, connection.binding())
-            names = tuple(m.name for m in self._modules)
-            first = login.start(names, timers, self._status.last_down_detail)
-            done = await log_in(connection, target.netloc, login, first, self._step)
-            self._trusted(config, authorities, done, target)
-            self._step("Request")
-            running = asyncio.get_running_loop().create_task(session.run(connection, done.url), name="cloud session")
-            try:
-                session.websocket.on_open = lambda: self._established(endpoint, target, done, session, context)
-                return await running
-            finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
-        finally:
-            self._session = None
-            if not session.websocket.open:
-                connection.transport.abort()
-
-    def _login(self, config: CloudManagement, target: Target, binding: bytes) -> DeviceLogin:
-        memory = self._trust.memory
-        resume = None
-        if memory.ticket and memory.ticket_key is not None and memory.ticket_domain == target.netloc:
-            resume = ResumeState(ticket=memory.ticket, key=memory.ticket_key)
-        identity = Identity(
-            serial=self._identity.serial,
-            boot_id=self._boot_id,
-            platform=self._identity.platform,
-            module_type=self._identity.module_type,
-            software=self._identity.software,
+            state="Request",
+            server_domain=endpoint.domain,
+            server_port=endpoint.port,
+            server_address=None,
+            next_attempt_ns=None,
+            domain_source=_source(self._dhcp[0], manual=config.primary is not None),
+            password_source=_source(self._dhcp[1], manual=config.password is not None),
         )
-        return DeviceLogin(identity, self._proof(config), resume, secrets.token_urlsafe(18), binding)
+        return await self._attempts.open(
+            endpoint,
+            self._settings(config),
+            lambda state: self._note(device_state=state),
+            lambda target: self._note(server_address=target.address),
+            lambda authorities: self._new_authorities(endpoint.domain, authorities),
+        )
 
-    def _proof(self, config: CloudManagement) -> Proof | None:
-        password = self._dhcp[1] or config.password
-        if password is not None:
-            return Proof(method="password", secret=password)
-        memory = self._trust.memory
-        if memory.secret is not None and config.enrolment_token is None:
-            return Proof(method="password", secret=memory.secret)
-        if config.enrolment_token is None:
-            return None
-        # Saved before it is told: a device that dies in between still knows what the server expects.
-        secret = memory.secret or Secret(secrets.token_urlsafe(32))
-        self._trust.change(secret=secret)
-        verifier = make_verifier(secret.reveal(), secrets.token_bytes(16))
-        return Proof(method="token", secret=config.enrolment_token, enrolment=verifier)
+    async def _connected(self, config: CloudManagement, order: tuple[Endpoint, ...], opened: Opened | None) -> Down:
+        """Stay on a connection, and on the one that follows it without a gap, until there is none."""
+        down = Down(reason="closed")
+        while opened is not None:
+            self._established(opened)
+            down, opened = await self._stay(config, order, opened)
+            self._session = None
+            self._down(down)
+        return down
 
-    async def _authorities(self, config: CloudManagement, target: Target) -> tuple[str, ...]:
-        """Whom to trust at this attempt: the pinned ones, or at the first trust what the server offers."""
-        pinned = self._trust.memory.authorities
-        rotated = self._trust.memory.trust == "rotated"
-        if pinned and (config.fingerprint is None or rotated or acceptable(pinned, config.fingerprint)):
-            return pinned
-        offered = await fetch_authorities(target, self._step, blind_context())
-        found = acceptable(offered, config.fingerprint)
-        if not found:
-            raise DialFailed("authority", "none of the server's authorities has the configured fingerprint")
-        return found
+    async def _stay(
+        self, config: CloudManagement, order: tuple[Endpoint, ...], opened: Opened
+    ) -> tuple[Down, Opened | None]:
+        """Until it ends, or until a server of higher priority has taken over (make-before-break)."""
+        loop = asyncio.get_running_loop()
+        staying = loop.create_task(opened.session.stay(), name="cloud session")
+        better = preferred_to(order, opened.endpoint) if config.switch_back else ()
+        returning = loop.create_task(self._return(config, better), name="cloud switch-back")
+        try:
+            await asyncio.wait((staying, returning), return_when=asyncio.FIRST_COMPLETED)
+            if staying.done():
+                return staying.result(), None
+            return Down(reason="switch_back", detail=returning.result().endpoint.domain), returning.result()
+        finally:
+            for task in (returning, staying):
+                task.cancel()
+            await asyncio.gather(staying, returning, return_exceptions=True)
+
+    async def _return(self, config: CloudManagement, better: tuple[Endpoint, ...]) -> Opened:
+        """A connection to a better server, opened while the present one carries on."""
+        if not better:
+            await self._for_ever()
+        while True:
+            await pause(SWITCH_BACK_S * (0.75 + random.random() / 2))
+            for endpoint in better:
+                with contextlib.suppress(DialFailed):
+                    return await self._attempts.open(
+                        endpoint,
+                        self._settings(config),
+                        lambda _: None,
+                        lambda _: None,
+                        functools.partial(self._new_authorities, endpoint.domain),
+                    )
+
+    def _settings(self, config: CloudManagement) -> Settings:
+        last_down = self._status.last_down_detail
+        return Settings(config=config, dhcp_password=self._dhcp[1], last_down=last_down)
 
     # ------------------------------------------------------------------------------------------------ notes
 
-    def _trusted(self, config: CloudManagement, authorities: tuple[str, ...], done: Upgrade, target: Target) -> None:
-        """Both ends have proved themselves: only now the server's authority is pinned."""
-        memory = self._trust.memory
-        trust = memory.trust
-        if authorities != memory.authorities:
-            trust = "configured" if config.fingerprint else "first_use"
-        wrong = self._trust.clock_is_wrong(wall_ns(steady_ns()))
-        self._trust.change(
-            authorities=authorities,
-            trust=trust,
-            ticket=done.resume.ticket if done.resume else "",
-            ticket_key=done.resume.key if done.resume else None,
-            ticket_domain=target.netloc,
-            last_time_ns=max(memory.last_time_ns, done.server_time_ns),
-        )
-        self._note(
-            trust=trust,
-            authority_fingerprint=fingerprint(authorities[0]),
-            clock_note="this device's clock is behind the server's; certificate dates were not checked"
-            if wrong
-            else "",
-        )
+    def _new_authorities(self, domain: str, authorities: tuple[str, ...]) -> None:
+        """Told in band by a trusted server: a rotation, if they are others."""
+        pins = self._trust.memory.pins
+        known = pins.get(domain)
+        if known is None or not authorities or set(authorities) == set(known.authorities):
+            return
+        self._trust.change(pins={**pins, domain: Pin(authorities=authorities, trust="rotated")})
+        self._note(trust="rotated", authority_fingerprint=fingerprint(authorities[0]))
+        self._record("authorities changed", ", ".join(fingerprint(pem)[:16] for pem in authorities))
 
-    def _new_authorities(self, authorities: tuple[str, ...]) -> None:
-        """Told in band by a trusted server: a rotation."""
-        if authorities and set(authorities) != set(self._trust.memory.authorities):
-            self._trust.change(authorities=authorities, trust="rotated")
-            self._note(trust="rotated", authority_fingerprint=fingerprint(authorities[0]))
-            self._record("authorities changed", ", ".join(fingerprint(pem)[:16] for pem in authorities))
-
-    def _established(
-        self, endpoint: Endpoint, target: Target, done: Upgrade, session: Session, context: ssl.SSLContext
-    ) -> None:
-        del context
-        self._current, self._session = endpoint, session
+    def _established(self, opened: Opened) -> None:
+        self._current, self._session = opened.endpoint, opened.session
         self._backoff = after_establishment(self._backoff, steady_ns())
-        again = self._status.last_down_at_ns is not None
+        done, target = opened.upgrade, opened.target
+        wrong = self._trust.clock_is_wrong(wall_ns(steady_ns()))
         self._note(
             state="Established",
             device_state="Request_success",
             epoch=done.epoch,
+            server_domain=opened.endpoint.domain,
+            server_port=target.port,
+            server_address=target.address,
             connected_at_ns=wall_ns(steady_ns()),
             failure=None,
             failure_detail="",
-            reconnects=self._status.reconnects + again,
+            reconnects=self._status.reconnects + (self._status.last_down_at_ns is not None),
+            trust=opened.pin.trust,
+            authority_fingerprint=fingerprint(opened.pin.authorities[0]),
+            clock_note="the clock is behind the server's; certificate dates were not checked" if wrong else "",
         )
         how = "resumed" if done.resumed else "authenticated"
         self._record("established", f"{target.netloc} ({target.address}), epoch {done.epoch}, {how}")
@@ -359,9 +308,6 @@ class ConnectionManager:
         )
         self._record("down", f"{down.reason}: {down.detail}")
 
-    def _step(self, state: DeviceState) -> None:
-        self._note(device_state=state)
-
     def _note(self, **fields: object) -> None:
         state = fields.get("device_state")
         if state is not None:
@@ -384,5 +330,5 @@ class ConnectionManager:
         self._changed.set()
 
 
-def _source(from_dhcp: object, manual: bool) -> ValueSource:
+def _source(from_dhcp: object, *, manual: bool) -> ValueSource:
     return "dhcp" if from_dhcp is not None else "manual" if manual else "none"

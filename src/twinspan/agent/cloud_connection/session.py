@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from twinspan.agent.clock import pause, steady_ns
-from twinspan.agent.cloud_connection.dial import DialFailed, HttpConnection, Target, open_connection, upgrade
+from twinspan.agent.cloud_connection.dial import DialFailed, Target, open_connection, upgrade
 from twinspan.agent.cloud_connection.services import Link, Module, feed
 from twinspan.drivers.websocket import WebSocket
 from twinspan.model.cloud_status import ConnectionState, DownReason
@@ -91,11 +91,6 @@ class Session:
         self.subconnections = {name: SubState() for name in self._modules}
         self._urls: dict[str, asyncio.Future[str]] = {}
         self._unbinding: dict[str, asyncio.Future[UnbindingResult]] = {}
-
-    async def run(self, connection: HttpConnection, url: str) -> Down:
-        """Upgrade, then stay until the end. Raises DialFailed if there was no handshake."""
-        await upgrade(connection, url, self.websocket)
-        return await self.stay()
 
     async def stay(self) -> Down:
         """Until the end; everything that hangs on this connection is gone then."""

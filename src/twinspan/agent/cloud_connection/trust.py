@@ -25,18 +25,32 @@ _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME (OpenSSL x509_vfy.h)."""
 
 
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to trust behind one server name."""
+
+    authorities: tuple[str, ...]
+    """PEM."""
+    trust: Trust
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """To return with, to one server."""
+
+    ticket: str
+    key: Secret
+
+
 class CloudMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The file's content."""
 
-    authorities: tuple[str, ...] = ()
-    """PEM."""
-    trust: Trust = "none"
-    ticket: str = ""
-    ticket_key: Secret | None = None
-    ticket_domain: str = ""
-    """The server that gave the ticket."""
+    pins: dict[str, Pin] = {}
+    """By server name: two servers may belong to two authorities."""
+    tickets: dict[str, Ticket] = {}
+    """By name and port."""
     secret: Secret | None = None
     """Made by the device when it used its one-time token; it replaces a password."""
+    enrolled: bool = False
+    """The server has taken that secret: the token is spent."""
     last_time_ns: int = 0
     """The latest time that a trusted server told."""
     dhcp_domain: str | None = None
