@@ -24,6 +24,7 @@ _KEEPALIVE_S, _HOLD_S = 3, 9
 
 def read_bgp(document: Line, notes: Notes) -> Bgp | None:
     """What the lines say; None without a `bgp` line."""
+    _check_lists(document, notes)
     views = list(document.every("bgp"))
     if len(views) > 1:
         notes.refuse(f"BGP runs as AS {views[0].args['asn']} already; undo bgp first.")
@@ -38,6 +39,14 @@ def read_bgp(document: Line, notes: Notes) -> Bgp | None:
         notes.wait("bgp: it needs router-id")
         return None
     return Bgp(router_id=router_id, asn=asn, peers=peers, originate=_originated(view))
+
+
+def _check_lists(document: Line, notes: Notes) -> None:
+    for line in document.every("prefix-list"):
+        if " deny " in line.text or "ge" in line.args:
+            notes.refuse(
+                f"prefix-list {line.args['name']}: entries permit, with less-equal; all else is denied."
+            )
 
 
 def _originated(view: Line) -> tuple[Originate, ...]:
@@ -158,10 +167,6 @@ class _Peer:
         pinned = {line.args["whole"] for line in self._document.every("pinned") if line.args["name"] == name}
         found = []
         for line in sorted(entries, key=lambda line: int(line.args.get("index", 65536))):
-            if " deny " in line.text or "ge" in line.args:
-                self._notes.refuse(
-                    f"prefix-list {name}: an entry can permit, with less-equal; what is not in it is denied."
-                )
             prefix = str(ip_network(f"{line.args['prefix']}/{line.args['length']}", strict=False))
             longest = int(line.args["le"]) if "le" in line.args else None
             found.append(PrefixFilter(prefix=prefix, max_length=longest, pinned=prefix in pinned))

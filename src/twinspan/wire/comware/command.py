@@ -38,7 +38,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """Something about the session itself."""
 
     what: str
-    """quit, return, system-view, screen-length, history, this, current-configuration"""
+    """quit, return, system-view, screen-length, history, this, pending, current-configuration"""
     value: str = ""
 
 

@@ -11,7 +11,7 @@ from twinspan.model.device_config import DeviceConfig, IpsecTunnel
 from twinspan.wire.comware.algorithms import CIPHERS, GROUPS, HASHES, comware_words, strongswan_words, words_of
 from twinspan.wire.comware.command import SYSTEM, Command, Show
 from twinspan.wire.comware.commands_ike import write_ike
-from twinspan.wire.comware.commands_interface import VIEW
+from twinspan.wire.comware.commands_interface import of_addresses
 from twinspan.wire.comware.document import Line
 from twinspan.wire.comware.ike_side import find, read_ike
 from twinspan.wire.comware.interfaces import address_lines, addresses_of
@@ -19,6 +19,7 @@ from twinspan.wire.comware.reading import Notes
 from twinspan.wire.comware.writing import Export
 
 _PFS = {ours: f"dh-{words}" for ours, words in GROUPS.items()}
+_TUNNEL = "tunnel"
 _LIFETIME_S = 3600
 """Comware's default."""
 _ANY = ("0.0.0.0/0",)
@@ -111,33 +112,44 @@ COMMANDS = (
         pattern="ipsec policy <name:str:1-63> <number:int:1-65535> [ isakmp | manual ]",
         run=lambda _said: Show(_ROUTE_BASED),
     ),
-    Command(view=VIEW, id="source", pattern="source <address:ip>", undo=("source",)),
-    Command(view=VIEW, id="destination", pattern="destination <address:ip>", undo=("destination",)),
-    Command(view=VIEW, id="tcp mss", pattern="tcp mss <bytes:int:0-65535>", undo=("tcp mss",)),
     Command(
-        view=VIEW,
+        view=SYSTEM,
+        id="tunnel",
+        pattern="interface <name:tunnel> [ mode ipsec ]",
+        key=("name",),
+        undo=("interface <name:tunnel>",),
+        opens=_TUNNEL,
+        prompt="-{name}",
+        help={"name": "Name of the interface"},
+    ),
+    *of_addresses(_TUNNEL),
+    Command(view=_TUNNEL, id="source", pattern="source <address:ip>", undo=("source",)),
+    Command(view=_TUNNEL, id="destination", pattern="destination <address:ip>", undo=("destination",)),
+    Command(view=_TUNNEL, id="tcp mss", pattern="tcp mss <bytes:int:0-65535>", undo=("tcp mss",)),
+    Command(
+        view=_TUNNEL,
         id="protection",
         pattern="tunnel protection ipsec profile <profile:str:1-63>",
         undo=("tunnel protection ipsec profile",),
     ),
-    Command(view=VIEW, id="respond-only", pattern="twinspan respond-only", undo=("twinspan respond-only",)),
+    Command(view=_TUNNEL, id="respond-only", pattern="twinspan respond-only", undo=("twinspan respond-only",)),
     Command(
-        view=VIEW,
+        view=_TUNNEL,
         id="ike ports",
         pattern="twinspan ike-port <port:int:1-65535> nat-t-port <nat:int:1-65535>",
         undo=("twinspan ike-port",),
     ),
-    Command(view=VIEW, id="bandwidth", pattern="twinspan bandwidth <mbit:int:1-1000000>", undo=("twinspan bandwidth",)),
+    Command(
+        view=_TUNNEL, id="bandwidth", pattern="twinspan bandwidth <mbit:int:1-1000000>", undo=("twinspan bandwidth",)
+    ),
 )
 
 
 def read_tunnels(document: Line, notes: Notes) -> tuple[IpsecTunnel, ...]:
     """The whole tunnels, in the order of their interfaces."""
     found: list[IpsecTunnel] = []
-    for view in document.every("interface"):
+    for view in document.every("tunnel"):
         interface = view.args["name"]
-        if not interface.startswith("Tunnel"):
-            continue
         tunnel = _tunnel(document, view, notes)
         if tunnel is None:
             continue

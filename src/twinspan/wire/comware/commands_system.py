@@ -43,6 +43,7 @@ COMMANDS = (
         help={"lines": "Lines of a page in this session; 0: whole outputs"},
     ),
     Command(view=ANY, pattern="display history-command", run=lambda _said: Turn(what="history"), piped=True),
+    Command(view=ANY, pattern="display twinspan pending", run=lambda _said: Turn(what="pending"), piped=True),
     Command(view=ANY, pattern="display this", run=lambda _said: Turn(what="this"), piped=True),
     Command(
         view=ANY,

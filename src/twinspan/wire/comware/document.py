@@ -75,11 +75,14 @@ def put(document: Line, path: Path, line: Line, displaced: tuple[str, ...] = ())
 
 
 def take(document: Line, path: Path, ids: tuple[str, ...], args: Args) -> Line:
-    """Without the lines of those commands whose parameters are those of `args`; what it leaves out matches all."""
+    """Without the lines of those commands whose parameters are those of `args`; what it leaves out matches all.
+
+    Views within are searched too.
+    """
 
     def edit(lines: tuple[Line, ...]) -> tuple[Line, ...]:
         return tuple(
-            line
+            msgspec.structs.replace(line, lines=edit(line.lines)) if line.lines else line
             for line in lines
             if line.id not in ids or any(line.args.get(name, value) != value for name, value in args.items())
         )

@@ -22,7 +22,7 @@ from twinspan.wire.comware.line_filter import LineFilter
 from twinspan.wire.comware.matching import Match, Mistake
 from twinspan.wire.comware.parse import document_from
 from twinspan.wire.comware.piping import split_pipe
-from twinspan.wire.comware.render import document_of
+from twinspan.wire.comware.render import document_of, with_node
 from twinspan.wire.comware.resolving import Understood, understood
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._@/:-]")
@@ -100,7 +100,11 @@ class Execution:
         """Somebody else changed the running config."""
         if config == self._config:
             return
+        same = msgspec.structs.replace(config, generation=self._config.generation) == self._config
         self._config = config
+        if same:  # what waits in this document is not lost to a new number
+            self._document = with_node(self._document, config, self._cipher)
+            return
         self._document = document_of(config, self._cipher)
         self._reading = read_document(self._document, self._cipher, config)
         while self._path and view_at(self._document, self._path) is None:
@@ -153,6 +157,8 @@ class Execution:
             return Result(text="".join(f"  {line}\n" for line in history))
         elif turn.what == "this":
             return Result(text=self._this())
+        elif turn.what == "pending":
+            return Result(text="".join(f"  {what}\n" for what in self._reading.pending))
         elif turn.what == "current-configuration":
             return Result(text=self._current(turn.value))
         return Result()

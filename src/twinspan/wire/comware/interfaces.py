@@ -38,7 +38,7 @@ def read_interfaces(document: Line, notes: Notes) -> Interfaces:
         name = view.args["name"]
         if name.startswith("NULL"):
             notes.refuse("NULL0 has nothing to be set; a route to it refuses its prefix.")
-        if name.startswith(("Tunnel", "Vlan-interface", "NULL")):
+        if name.startswith(("Vlan-interface", "NULL")):
             continue
         link = _link(view, notes)
         if link is None:

@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from twinspan.wire.comware.grammar import Keyword, Leaf, Parameter, Sequence, firsts, is_complete
-from twinspan.wire.comware.parameters import interface_type
+from twinspan.wire.comware.parameters import INTERFACE_KINDS, interface_type
 from twinspan.wire.comware.words import Word, quoted, split_words
 
 T = TypeVar("T")
@@ -122,12 +122,15 @@ def _could_be(leaf: Leaf, word: Word) -> bool:
     if isinstance(leaf, Keyword):
         return not word.quoted and leaf.word.lower().startswith(word.text.lower())
     return leaf.kind.read(word.text) is not None or (
-        leaf.kind.name == "interface" and interface_type(word.text.rstrip("0123456789/.")) is not None
+        leaf.kind.name in INTERFACE_KINDS and interface_type(word.text.rstrip("0123456789/.")) is not None
     )
 
 
 def _follow(candidates: Iterable[Candidate[T]], words: list[Word]) -> list[_Branch[T]] | Mistake:
-    branches = [_Branch(candidate.owner, candidate.sequence) for candidate in candidates]
+    begun = words[0].text.lower() if words else ""
+    branches = [_Branch(one.owner, one.sequence) for one in candidates if _begins(one.sequence, begun)]
+    if not branches:
+        return Mistake(what="Unrecognized command", column=words[0].start if words else 0)
     if len(words) > MAX_WORDS:
         return Mistake(what="Too many parameters", column=words[MAX_WORDS].start)
     at = 0
@@ -137,6 +140,12 @@ def _follow(candidates: Iterable[Candidate[T]], words: list[Word]) -> list[_Bran
             return step
         branches, at = step.branches, at + step.used
     return branches
+
+
+def _begins(sequence: Sequence, begun: str) -> bool:
+    """Most commands are out at their first word: that is checked before anything is built."""
+    head = sequence[0]
+    return not isinstance(head, Keyword) or head.word.startswith(begun)
 
 
 def _take(branches: list[_Branch[T]], words: list[Word], at: int) -> _Step[T] | Mistake:
@@ -170,7 +179,7 @@ def _take_parameter(ways: list[tuple[_Branch[T], Leaf, Sequence]], words: list[W
         text, used = word.text, 1
         if leaf.kind.name == "text" and not word.quoted:
             text, used = rest_of_line, len(words) - at
-        elif leaf.kind.name == "interface" and pair and interface_type(word.text):
+        elif leaf.kind.name in INTERFACE_KINDS and pair and interface_type(word.text):
             text, used = pair, 2
         value = leaf.kind.read(text)
         if value is not None:

@@ -27,6 +27,10 @@ _INTERFACE = re.compile(r"([A-Za-z-]+) ?(\d{1,5}(?:[/.]\d{1,5}){0,4})")
 Reader = Callable[[str, float, float], str | None]
 
 
+INTERFACE_KINDS = {"interface", "port", "tunnel"}
+"""Kinds whose word may be two: `GigabitEthernet 1/0/1`."""
+
+
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """What a parameter may be."""
 
@@ -149,6 +153,11 @@ def interface_name(text: str) -> str | None:
     return None if kind is None else f"{kind}{found[2]}"
 
 
+def _interface_but(text: str, *, tunnel: bool) -> str | None:
+    name = interface_name(text)
+    return name if name and name.startswith("Tunnel") == tunnel else None
+
+
 def interface_type(text: str) -> str | None:
     """Full type from an unambiguous beginning."""
     wanted = text.lower()
@@ -173,6 +182,8 @@ _READERS: dict[str, Reader] = {
     "secret": _string,
     "hex": _hexadecimal,
     "interface": lambda text, _low, _high: interface_name(text),
+    "port": lambda text, _low, _high: _interface_but(text, tunnel=False),
+    "tunnel": lambda text, _low, _high: _interface_but(text, tunnel=True),
 }
 _HINTS = {
     "int": "INTEGER<{low}-{high}>",
@@ -189,4 +200,6 @@ _HINTS = {
     "secret": "STRING<{low}-{high}>",
     "hex": "HEX<{low}-{high}>",
     "interface": "INTERFACE",
+    "port": "INTERFACE",
+    "tunnel": "INTERFACE",
 }

@@ -18,7 +18,7 @@ from twinspan.wire.comware.commands_nqa import write_probes
 from twinspan.wire.comware.commands_route import write_routes, write_tables
 from twinspan.wire.comware.commands_services import write_services
 from twinspan.wire.comware.commands_system import write_node
-from twinspan.wire.comware.document import Line, text_of
+from twinspan.wire.comware.document import Line, put, text_of
 from twinspan.wire.comware.interfaces import write_interfaces
 from twinspan.wire.comware.parse import document_from
 from twinspan.wire.comware.writing import Export
@@ -42,6 +42,14 @@ def render(config: DeviceConfig, export: Cipher) -> ComwareText:
 def document_of(config: DeviceConfig, cipher: Cipher) -> Line:
     """The config as lines to be edited."""
     return document_from("\n".join(_lines(config, Export(config, cipher)))).document
+
+
+def with_node(document: Line, config: DeviceConfig, cipher: Cipher) -> Line:
+    """The document with another identity, its generation above all."""
+    lines = document_from("\n".join(write_node(config, Export(config, cipher)))).document.lines
+    for line in lines:
+        document = put(document, (), line)
+    return document
 
 
 def _lines(config: DeviceConfig, export: Export) -> list[str]:
