@@ -118,6 +118,7 @@ class Drill:
             with lab.agent("gateway") as agent:
                 agent.expect_drill(self._limit_s())
             self._pause(self._options.lead_s)
+            self._await_start(watcher)  # a fault of before may have had an echo in the meantime
             self._say(f"breaking: {self._fault}")
             injected = injection.fire()
             self._await(watcher, self._expected.during, self._switch_limit_s())
