@@ -6,6 +6,7 @@ log, and a writer waits for another instead of failing. Next: `store.py`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -130,7 +131,7 @@ def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
     Raises Unavailable where the file cannot be used, Rejected where a newer server has written it.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _create(path)
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, cached_statements=256)
         _set_up(connection, durability)
     except (OSError, sqlite3.DatabaseError) as error:
@@ -144,6 +145,16 @@ def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _create(path: Path) -> None:
+    """An empty file for the owner alone, if there is none.
+
+    One that exists is not even opened: closing it would drop every lock that this process holds on it through another
+    connection (POSIX record locks), and a second process would then take itself for the last one and remove the log.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _set_up(connection: sqlite3.Connection, durability: Durability) -> None:

@@ -203,6 +203,33 @@ def test_workers_that_race_for_the_same_devices_share_them_without_an_overlap(tm
     assert {row.epoch for row in store.devices()} == {1}
 
 
+COME_AND_GO = """
+import sys
+from pathlib import Path
+from twinspan.server.store import DeviceStore
+store = DeviceStore(Path(sys.argv[1]))
+print(store.find("S1").epoch, flush=True)
+store.close()
+"""
+
+
+def test_a_process_that_leaves_takes_nothing_with_it_that_another_writes(store: DeviceStore) -> None:
+    add(store, "S1")
+    environment = os.environ | {"PYTHONPATH": str(SRC)}
+    for epoch in range(3):
+        seen = subprocess.run(
+            [sys.executable, "-c", COME_AND_GO, str(store.path)],
+            env=environment, check=True, capture_output=True, text=True, timeout=60,
+        ).stdout  # fmt: skip
+        assert seen == f"{epoch}\n"
+        assert connect(store, "S1", epoch=epoch) == epoch + 1
+    fresh = DeviceStore(store.path)
+    row = fresh.find("S1")
+    fresh.close()
+    assert row is not None
+    assert row.epoch == 3
+
+
 def test_a_row_shows_no_secret_in_its_repr(store: DeviceStore) -> None:
     add(store, "S1", password="never-shown-anywhere")
     row = store.find("S1")
