@@ -157,3 +157,24 @@ def test_stop_leaves_neither_socket_nor_thread(nodes: Nodes) -> None:
     watcher.start()
     watcher.stop()
     assert held() == before
+
+
+def test_what_a_slow_look_saw_is_no_earlier_than_what_was_broken_during_it(
+    nodes: Nodes, watcher: PathWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event starts a look, and while it asks the nodes one after the other something is broken."""
+    look, broken = PathWatcher._inward, []
+
+    def slow(self: PathWatcher) -> Way:
+        if not broken:
+            broken.append(time.time_ns())
+            nodes.ip("transit-router", f"route replace {PC} dev vpc2")
+        return look(self)
+
+    monkeypatch.setattr(PathWatcher, "_inward", slow)
+    nodes.ip("gateway", "route add 203.0.113.0/24 dev lan")
+    assert wait_until(lambda: watcher.current().get("cloud_to_site") == "vpn", 5)
+    watcher.stop()
+    told = [c for c in watcher.changes_around(broken[0]) if c.path == "vpn"]
+    assert [(c.direction, c.at_ns > broken[0]) for c in told] == [("cloud_to_site", True)]
+    assert any(c.at_ns < broken[0] for c in watcher.changes if c.path == "vpn"), "the look began before"

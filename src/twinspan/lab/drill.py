@@ -133,13 +133,13 @@ class Drill:
             if injection is not None:
                 injection.heal()
             logs = load.stop()
-            changes = watcher.stop()
+            watcher.stop()
         facts = self._facts(proven, proof)
         facts = msgspec.structs.replace(
             facts,
             injected_ns=injected.before_ns,
             healed_ns=healed.before_ns,
-            path_changes=changes,
+            path_changes=watcher.changes_around(injected.before_ns, healed.before_ns),
             events=self._events(),
             clock_offsets=clock_offsets(lab),
         )

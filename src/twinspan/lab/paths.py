@@ -15,6 +15,8 @@ import subprocess
 import threading
 import time
 
+import msgspec
+
 from twinspan.lab.lab import Lab
 from twinspan.lab.namespace import call_inside
 from twinspan.model.drill import Direction, Path, PathChange
@@ -40,6 +42,8 @@ class PathWatcher:
         )
         self._hops = self._wiring()
         self.changes: list[PathChange] = []
+        self._seen_ns: list[int] = []
+        """Per change: when the look that saw it was over."""
         self._last: dict[Direction, Path] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="paths", daemon=True)
@@ -58,6 +62,18 @@ class PathWatcher:
         for opened in self._sockets:
             opened.close()
         return tuple(self.changes)
+
+    def changes_around(self, *moments_ns: int) -> tuple[PathChange, ...]:
+        """All changes, where a look that was under way at one of the moments saw what that moment did.
+
+        A look takes some milliseconds and has the time of the event that caused it. If something was broken meanwhile,
+        the change that it saw is no earlier than that.
+        """
+        found = []
+        for change, seen_ns in zip(self.changes, self._seen_ns, strict=True):
+            within = [moment for moment in moments_ns if change.at_ns <= moment <= seen_ns]
+            found.append(msgspec.structs.replace(change, at_ns=max(within) + 1) if within else change)
+        return tuple(found)
 
     def current(self) -> dict[Direction, Path]:
         """Where both directions are now, as last seen."""
@@ -81,6 +97,7 @@ class PathWatcher:
             if self._last.get(direction) != path:
                 self._last[direction] = path
                 self.changes.append(PathChange(at_ns=at_ns, direction=direction, path=path))
+                self._seen_ns.append(time.time_ns())
 
     def _outward(self) -> Path:
         device = self._device("gateway", self._cloud, self._site, self._lan)
