@@ -142,7 +142,7 @@ def fingerprint_of_pem(pem: str) -> str:
 
 
 class ServerTls:
-    """The TLS context of this process and the channel binding that belongs to it.
+    """The TLS context of this process, the channel binding that belongs to it, and what devices are told to trust.
 
     `reload` changes the leaf for connections that begin from then on, without a restart; those that live keep theirs,
     so a connection remembers `binding` as it was when it was accepted.
@@ -152,14 +152,17 @@ class ServerTls:
         self._state_dir = state_dir
         self.context = ssl_context(state_dir)
         self.binding = leaf_binding(state_dir)
+        self.announced = authorities(state_dir)
+        """PEM of every authority, as of the last look at the disk."""
 
     def reload(self) -> bool:
-        """Loads the leaf on disk if it is another one. Whether it did."""
-        binding = leaf_binding(self._state_dir)
-        if binding == self.binding:
+        """Takes up what has changed on disk. Whether anything has."""
+        binding, announced = leaf_binding(self._state_dir), authorities(self._state_dir)
+        if (binding, announced) == (self.binding, self.announced):
             return False
-        self.context.load_cert_chain(self._state_dir / f"{LEAF}.pem")
-        self.binding = binding
+        if binding != self.binding:
+            self.context.load_cert_chain(self._state_dir / f"{LEAF}.pem")
+        self.binding, self.announced = binding, announced
         return True
 
 

@@ -168,6 +168,9 @@ def test_a_rotation_overlaps_and_no_device_is_left_out(state_dir: Path, now: int
     both = authorities(state_dir)
     assert both[0] == old[0]
     assert fingerprint_of_pem(both[1]) == new_fingerprint
+    assert server.announced == old
+    assert server.reload()
+    assert server.announced == both
     assert shown(server, old) == server.binding  # announced, not in use yet
 
     assert rotation.switch(state_dir, now) == new_fingerprint
