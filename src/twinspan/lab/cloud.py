@@ -4,8 +4,8 @@ In: a `Deployment` and the lab's id. Out: for every node with a management port 
 config with its cloud connection; and a topology with the cloud server and the NAT in it. The deployment itself stays
 the site's. Next: `cloud_parts.py` furnishes the namespaces.
 
-    node ---- management bridge ---- cloud-server        manual: name and password stand in the config
-    gateway -- nat --/                                   found by DHCP options 253 and 252, behind a masquerade
+    node ---- management bridge ---- cloud-server        by hand: address and password stand in the config
+    gateway -- nat --/                                   found by DHCP (253, 252) and DNS, behind a masquerade
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def load_managed(paths: LabPaths) -> dict[str, Managed]:
 
 
 def _by_hand(config: DeviceConfig, password: Secret) -> DeviceConfig:
-    cloud = CloudManagement(primary=CloudServer(domain=DOMAIN), password=password, dead_after_s=DEAD_AFTER_S)
+    cloud = CloudManagement(primary=CloudServer(domain=SERVER_ADDRESS), password=password, dead_after_s=DEAD_AFTER_S)
     return msgspec.structs.replace(config, cloud=cloud)
 
 

@@ -1,7 +1,7 @@
 """Furnishes the namespaces of the cloud server and of the NAT, and says what runs in them.
 
-In: the lab's paths and names, its managed nodes. Out: addresses, a masquerade, names that resolve in every node's
-namespace; `WORK`, which the keeper runs and starts again. Next: `cloud_server.py`.
+In: the lab's paths and names, its managed nodes. Out: addresses, a masquerade, what DHCP and DNS behind the NAT say;
+`WORK`, which the keeper runs and starts again. Next: `cloud_server.py`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ table ip twinspan_nat {{
 """From inside to outside; of what comes from outside only answers."""
 
 
-def furnish(paths: LabPaths, parts: Mapping[str, str], nodes: Mapping[str, str], gateway: Managed) -> None:
+def furnish(paths: LabPaths, parts: Mapping[str, str], gateway: Managed) -> None:
     """Everything but the processes. Raises Unavailable if the kernel refuses a step."""
     for part in parts:
         paths.part(part).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,13 +62,11 @@ def furnish(paths: LabPaths, parts: Mapping[str, str], nodes: Mapping[str, str],
     inside, outside = f"addr add {NAT_INSIDE}/24 dev {NAT_INNER}", f"addr add {NAT_ADDRESS}/24 dev {NAT_OUTER}"
     run_ip([inside, outside], netns=parts[NAT])
     namespace.call_inside(parts[NAT], _masquerade)
-    for netns in nodes.values():
-        _write_hosts(netns)
     write_dhcp(paths.part(NAT), gateway)
 
 
 def write_dhcp(part_dir: Path, gateway: Managed) -> None:
-    """What the NAT's DHCP service shall hand out. One that runs reads the options again at SIGHUP."""
+    """What the NAT's DHCP and DNS service shall say. One that runs reads the options again at SIGHUP."""
     service = DeviceConfig(
         node=NAT,
         role="services",
@@ -79,21 +77,25 @@ def write_dhcp(part_dir: Path, gateway: Managed) -> None:
             range_end=LEASE_LAST,
             netmask=NETMASK,
             router=NAT_INSIDE,
-            dns_servers=(),
+            dns_servers=(NAT_INSIDE,),
             cloud_domain=DOMAIN,
             cloud_password=gateway.password,
         ),
     )
     # It stays root: so it may read the file with the password again, which is nobody else's to read.
-    lines = render_dnsmasq(service)[DHCP_INSTANCE].splitlines()
-    lines = ["user=root" if line.startswith("user=") else line for line in lines if not line.startswith("group=")]
+    own = {
+        "user=nobody": "user=root",
+        "group=nogroup": "group=root",
+        "port=0": f"host-record={DOMAIN},{SERVER_ADDRESS}",
+    }
+    lines = [own.get(line, line) for line in render_dnsmasq(service)[DHCP_INSTANCE].splitlines()]
     text = "".join(f"{line}\n" for line in (*lines, f"dhcp-optsfile={part_dir / _OPTIONS}"))
     write_private(part_dir / _CONF, text.encode())
     write_private(part_dir / _OPTIONS, render_dhcp_options(service).encode())
 
 
 def run_nat(part_dir: Path, _netns: str | None) -> int:
-    """Becomes the NAT's DHCP service."""
+    """Becomes the NAT's DHCP and DNS service."""
     os.chdir(part_dir)
     os.execv(DNSMASQ, [DNSMASQ, f"--conf-file={part_dir / _CONF}", "--pid-file="])
 
@@ -117,9 +119,3 @@ def _masquerade() -> None:
             f"the kernel refused the NAT: {' '.join(done.stderr.split())}",
             remedy="load nf_nat and nft_masq, or bring the lab up with --no-cloud",
         )
-
-
-def _write_hosts(netns: str) -> None:
-    folder = namespace.ETC_NETNS_DIR / netns
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "hosts").write_text(f"127.0.0.1 localhost\n{SERVER_ADDRESS} {DOMAIN}\n", encoding="ascii")

@@ -63,10 +63,6 @@ def dismantle(paths: LabPaths) -> Removed:
     present = [name for name in _all_namespaces(state) if namespace.exists(name)]
     for name in present:
         _delete_namespace(name)
-    for name in _all_namespaces(state):
-        shutil.rmtree(namespace.ETC_NETNS_DIR / name, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        namespace.ETC_NETNS_DIR.rmdir()
     shutil.rmtree(paths.root, ignore_errors=True)
     if paths.root.exists():
         raise Unavailable(f"{paths.root} could not be removed", remedy="remove it by hand and look at its mounts")
@@ -104,3 +100,6 @@ def _delete_namespace(name: str) -> None:
     done = subprocess.run(["ip", "netns", "delete", name], capture_output=True, text=True, check=False)
     if done.returncode != 0 and namespace.exists(name):
         raise Unavailable(f"namespace {name} could not be removed: {done.stderr.strip()}", remedy="try again")
+    shutil.rmtree(namespace.ETC_NETNS_DIR / name, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        namespace.ETC_NETNS_DIR.rmdir()

@@ -170,7 +170,7 @@ class _Rise:
         topology = widen(self.deployment.topology) if self.managed else self.deployment.topology
         build(topology, state.nodes | state.parts, state.segments)
         if self.managed:
-            furnish(self.paths, state.parts, state.nodes, self.managed[GATEWAY])
+            furnish(self.paths, state.parts, self.managed[GATEWAY])
 
     def write_configs(self) -> None:
         configs = self.deployment.configs | {node: one.config for node, one in self.managed.items()}
