@@ -82,7 +82,11 @@ class _Terminal:
         except OSError as error:
             raise unreachable(client.address, error) from error
         loop.add_signal_handler(signal.SIGWINCH, self._resized)
-        loop.add_reader(sys.stdin.fileno(), self._typed)
+        try:
+            loop.add_reader(sys.stdin.fileno(), self._typed)
+        except PermissionError:  # a file, which is always readable and which epoll does not take
+            while not self._input_over:
+                self._typed()
         try:
             return await self._ended
         finally:
