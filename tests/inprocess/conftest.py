@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +51,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path: Path, authority: Path) -> Iterator[Site]:
+def site(tmp_path: Path, authority: Path) -> Site:
     """Servers and devices of one test."""
-    yield Site(tmp_path, authority)
+    return Site(tmp_path, authority)

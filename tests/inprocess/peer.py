@@ -6,6 +6,8 @@ Every step is a call, so that a test can stop between two, repeat one, or do it 
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import hashlib
 import json
 import secrets
@@ -14,11 +16,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import websockets
+from tests.inprocess.site import PASSWORD, Cloud, Site
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
-from tests.inprocess.site import PASSWORD, Cloud, Site
 from twinspan.wire.cloud_connection.messages import AUTHENTICATION_PATH, REGISTRATION_PATH, SUBPROTOCOL
 from twinspan.wire.cloud_connection.scram import ScramClient
 from twinspan.wire.cloud_connection.ticket import resume_proof
@@ -141,10 +143,8 @@ class Wire:
         self._take()
         while not done():
             data = b""
-            try:
+            with contextlib.suppress(OSError):
                 data = await self.reader.read(65536)
-            except OSError:
-                pass
             if data:
                 self.protocol.receive_data(data)
             else:
@@ -207,8 +207,6 @@ class Peer:
 
     async def register_again(self, wire: Wire, resume: dict[str, Any] | None = None, **fields: Any) -> Any:
         """With the resume ticket instead of an authentication."""
-        import base64
-
         grant = resume or self.resume
         nonce = secrets.token_urlsafe(18)
         key = base64.b64decode(grant["key"])

@@ -13,33 +13,29 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from twinspan.drivers.websocket import WebSocket
 from twinspan.engine.admission_control import HandshakeBudget
-from twinspan.server.clock import fresh_id, pause, steady_ns, wall_ns
+from twinspan.server.clock import pause, steady_ns, wall_ns
 from twinspan.server.events import Event, EventKind, EventLog
 from twinspan.server.front import Front, HttpRequest
 from twinspan.server.registration import Gate, Registrar
 from twinspan.server.services import Service
 from twinspan.server.store import DeviceStore
+from twinspan.server.ticket import TicketOffice, TicketSettings
 from twinspan.server.tunnel import Subconnection, Tunnel
-from twinspan.wire.cloud_connection import ticket as tickets
 from twinspan.wire.cloud_connection.liveness import NS_PER_S
 from twinspan.wire.cloud_connection.messages import (
     AUTHENTICATION_PATH,
     AUTHORITY_PATH,
     MAX_SERVICES,
     REGISTRATION_PATH,
-    SERVICE_PATH,
-    TUNNEL_PATH,
     Authorities,
     CloseCode,
     Drain,
     RegistrationRequest,
-    ServiceUrl,
     Subconnections,
     UnbindingCode,
     UnbindingResult,
@@ -53,6 +49,7 @@ from twinspan.wire.cloud_connection.server import (
     RegistrationAsked,
     ServerLogin,
 )
+from twinspan.wire.cloud_connection.ticket import URL_TTL_NS
 
 LOGIN_LIMIT_NS = 15 * NS_PER_S
 """From the TCP connection to the upgrade: past it a connection is cut (slow-loris)."""
@@ -66,16 +63,12 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     worker: str
     """Name of this process, the same after its restart."""
-    base_url: str
-    """How devices reach this very worker, e.g. "wss://cloud.example:19443"."""
-    ticket_key: bytes
+    tickets: TicketSettings
     login_keys: LoginKeys
     binding: Callable[[], bytes]
     """tls-server-end-point of the certificate in use; empty on a plain listener."""
     authorities: Callable[[], tuple[str, ...]]
     """PEM of all authorities that devices shall trust."""
-    own_port: int | None = None
-    """With several workers on one port: where this one alone is reached."""
     budget: HandshakeBudget = HandshakeBudget()
 
 
@@ -85,11 +78,22 @@ class Peers(Protocol):
     async def alive(self, worker: str, serial: str, deadline_s: float) -> bool:
         """Whether a device of that worker answers a ping in time."""
 
-    async def end(self, worker: str, serial: str, code: int, reason: str) -> None:
-        """End the connection of a device there, if it has one."""
+    async def end(self, worker: str, serial: str, code: int, reason: str, epoch: int | None) -> None:
+        """End the connection of a device there, if it has one and it is of that epoch (None: of whichever)."""
 
     async def deliver(self, worker: str, serial: str, command_id: str, wait_s: float) -> None:
         """Let that worker send a queued command, and wait until its result is recorded."""
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that is registered and has still to come with its URL."""
+
+    request: RegistrationRequest
+    epoch: int
+    own_url: str
+    """Where its sub-connections reach this worker."""
+    until_ns: int
+    """Wall clock: when the ticket of its URL is over."""
 
 
 class AdminApi(Protocol):
@@ -113,14 +117,12 @@ class Hub:
     ) -> None:
         self.settings, self.store, self.events, self.services = settings, store, events, services
         self._unbind = unbind
-        self.instance = fresh_id()
-        """Of this life of the worker: its tickets die with it."""
+        self._tickets = TicketOffice(settings.tickets)
         self.tunnels: dict[str, Tunnel] = {}
         self.admin: AdminApi | None = None
         self.draining = False
         self._logins: dict[Front, None] = {}
-        self._spent: dict[str, int] = {}
-        self._expected: dict[str, tuple[RegistrationRequest, int, str]] = {}
+        self._expected: dict[str, Expected] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.gate = Gate(settings.budget)
         self._registrar = Registrar(self)
@@ -202,84 +204,50 @@ class Hub:
     # ------------------------------------------------------------------------------------------------ tickets
 
     def expect(self, request: RegistrationRequest, epoch: int, host: str) -> str:
-        """The URL for the tunnel of a device that was just registered under `epoch`.
-
-        It names this worker as the device itself does (`host`): what a NAT shows on its outside is known there only.
-        """
-        base = f"{self.settings.base_url.partition('://')[0]}://{host}" if host else self.settings.base_url
-        self._expected[request.serial] = (request, epoch, self._own_url(base))
-        return f"{base}{TUNNEL_PATH}?ticket={self._ticket('tunnel', request.serial, epoch, '')}"
-
-    def _own_url(self, base: str) -> str:
-        """Where a new connection reaches this worker and no other."""
-        if self.settings.own_port is None:
-            return base
-        scheme, _, netloc = base.partition("://")
-        name = netloc if netloc.endswith("]") else netloc.rpartition(":")[0] or netloc
-        return f"{scheme}://{name}:{self.settings.own_port}"
+        """The URL for the tunnel of a device that was just registered under `epoch`, and calls this server `host`."""
+        self._expected.pop(request.serial, None)  # so that the oldest is the first, for `_sweep`
+        self._expected[request.serial] = Expected(
+            request=request,
+            epoch=epoch,
+            own_url=self._tickets.own_url(host),
+            until_ns=wall_ns() + URL_TTL_NS,
+        )
+        return self._tickets.tunnel_url(host, request.serial, epoch)
 
     def subconnections(self, tunnel: Tunnel, asked: Iterable[str]) -> Subconnections:
-        """A URL with a ticket of its own for each service that both sides have."""
+        """A URL for each service that both sides have."""
         wanted = tuple(dict.fromkeys(asked))[:MAX_SERVICES]
-        base = f"{tunnel.base_url}{SERVICE_PATH}"
+        known = [name for name in wanted if name in self.services]
         return Subconnections(
-            services=tuple(
-                ServiceUrl(
-                    service=name,
-                    url=f"{base}/{name}?ticket={self._ticket('service', tunnel.serial, tunnel.epoch, name)}",
-                )
-                for name in wanted
-                if name in self.services
-            ),
+            services=self._tickets.service_urls(tunnel.own_url, tunnel.serial, tunnel.epoch, known),
             unknown=tuple(name for name in wanted if name not in self.services),
         )
 
-    def _ticket(self, kind: Any, serial: str, epoch: int, service: str) -> str:
-        ticket = tickets.UrlTicket(
-            kind=kind,
-            serial=serial,
-            epoch=epoch,
-            service=service,
-            worker=self.instance,
-            id=secrets.token_urlsafe(9),
-            expires_ns=wall_ns() + tickets.URL_TTL_NS,
-        )
-        return tickets.seal(ticket, self.settings.ticket_key)
-
     def _redeem(self, request: HttpRequest) -> WebSocket | None:
-        parts = urlsplit(request.path)
-        text = parse_qs(parts.query).get("ticket", [""])[0]
-        ticket = tickets.open_url_ticket(text, self.settings.ticket_key, wall_ns())
-        if ticket is None or ticket.worker != self.instance or ticket.id in self._spent:
+        ticket = self._tickets.redeem(request.path, wall_ns())
+        if ticket is None:
             return None
-        self._spent[ticket.id] = ticket.expires_ns
         if ticket.kind == "tunnel":
-            return self._redeem_tunnel(ticket) if parts.path == TUNNEL_PATH else None
-        tunnel = self.tunnels.get(ticket.serial)
-        service = self.services.get(ticket.service)
+            # It stays expected until its handshake is done; a URL of an earlier registration takes nothing from it.
+            expected = self._expected.get(ticket.serial)
+            if expected is None or expected.epoch != ticket.epoch:
+                return None
+            return Tunnel(self, expected.request, expected.epoch, expected.own_url).socket
+        tunnel, service = self.tunnels.get(ticket.serial), self.services.get(ticket.service)
         if tunnel is None or tunnel.epoch != ticket.epoch or service is None:
             return None
-        if parts.path != f"{SERVICE_PATH}/{ticket.service}":
-            return None
         return Subconnection(tunnel, ticket.service, service).socket
-
-    def _redeem_tunnel(self, ticket: tickets.UrlTicket) -> WebSocket | None:
-        request, epoch, base_url = self._expected.pop(ticket.serial, (None, 0, ""))
-        if request is None or epoch != ticket.epoch:
-            return None
-        return Tunnel(self, request, epoch, base_url).socket
 
     # ------------------------------------------------------------------------------------------------ tunnels
 
     def tunnel_up(self, tunnel: Tunnel) -> None:
-        """The handshake is done. An older tunnel of the same device goes; its end will change nothing."""
-        old = self.tunnels.get(tunnel.serial)
-        if old is not None and old.epoch > tunnel.epoch:
+        """The handshake is done. It counts only if no newer registration came in between."""
+        expected = self._expected.get(tunnel.serial)
+        if expected is None or expected.epoch != tunnel.epoch:
             tunnel.close(CloseCode.SUPERSEDED, "a newer connection of this device is there")
             return
+        del self._expected[tunnel.serial]
         self.tunnels[tunnel.serial] = tunnel
-        if old is not None:
-            old.close(CloseCode.SUPERSEDED, "a newer connection of this device took over")
         self.note(tunnel.serial, "connected", "", epoch=tunnel.epoch)
         tunnel.socket.send(encode(Authorities(certificates=self.settings.authorities())))
 
@@ -299,13 +267,27 @@ class Hub:
         accepted, detail = self._unbind(tunnel.serial, message.code, wall_ns())
         return UnbindingResult(id=message.id, accepted=accepted, detail=detail)
 
-    async def end(self, serial: str, worker: str | None, code: int, reason: str) -> None:
-        """End the connection of a device, on whichever worker it is."""
-        tunnel = self.tunnels.get(serial)
-        if tunnel is not None:
+    def supersede(self, serial: str, epoch: int) -> None:
+        """`epoch` has just been granted: what an older connection on this worker still says counts for nothing."""
+        old = self.tunnels.get(serial)
+        if old is not None and old.epoch < epoch:
+            why = "a newer connection of this device took over"
+            del self.tunnels[serial]  # first, so that its end is a late one
+            self.note(serial, "down", why, epoch=old.epoch)
+            old.close(CloseCode.SUPERSEDED, why)
+
+    async def end(self, serial: str, worker: str | None, code: int, reason: str, epoch: int | None = None) -> None:
+        """End the connection of a device, on whichever worker it is; with `epoch` given only if it is still that one.
+
+        Without it a device that is registered and has not come yet does not get in either.
+        """
+        tunnel, expected = self.tunnels.get(serial), self._expected.get(serial)
+        if expected is not None and epoch in (None, expected.epoch):
+            self._forget(expected, reason)
+        if tunnel is not None and epoch in (None, tunnel.epoch):
             tunnel.close(code, reason)
         elif worker is not None and worker != self.settings.worker and self.peers is not None:
-            await self.peers.end(worker, serial, code, reason)
+            await self.peers.end(worker, serial, code, reason, epoch)
 
     async def alive(self, serial: str, worker: str | None, deadline_s: float) -> bool:
         """Whether the device behind that worker's tunnel shows life in time."""
@@ -352,9 +334,23 @@ class Hub:
                 detail = f"keepalive expired: nothing heard for {silent_s:g} s"
                 self.note(tunnel.serial, "down", detail, epoch=tunnel.epoch)
             tunnel.abort()
-        if len(self._spent) > MAX_LOGINS:
-            self._spent = {i: t for i, t in self._spent.items() if t > now_wall_ns}
+        while self._expected and (first := next(iter(self._expected.values()))).until_ns < now_wall_ns:
+            self._forget(first, "registered, and never came with its URL")
+        self._tickets.sweep(now_wall_ns)
         self.events.flush(now_wall_ns)
+
+    def announce_authorities(self) -> None:
+        """The authorities have changed: tell every device that is connected."""
+        message = encode(Authorities(certificates=self.settings.authorities()))
+        for tunnel in tuple(self.tunnels.values()):
+            tunnel.socket.send(message)
+
+    def _forget(self, expected: Expected, why: str) -> None:
+        """A device that was registered does not come any more."""
+        serial = expected.request.serial
+        del self._expected[serial]
+        if self.store.release(serial, expected.epoch, why, wall_ns()):
+            self.note(serial, "down", why, epoch=expected.epoch)
 
     async def drain(self, within_s: float) -> None:
         """A planned restart: ask every device to come back at a moment of its own."""

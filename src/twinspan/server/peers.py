@@ -32,6 +32,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     code: int = 1000
     reason: str = ""
     id: str = ""
+    epoch: int | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +53,9 @@ class WorkerPeers:
         """Whether a device of that worker answers a ping in time."""
         return await self._ask(worker, Ask(op="alive", serial=serial, deadline_s=deadline_s), deadline_s)
 
-    async def end(self, worker: str, serial: str, code: int, reason: str) -> None:
-        """End the connection of a device there, if it has one."""
-        await self._ask(worker, Ask(op="end", serial=serial, code=code, reason=reason), 0.0)
+    async def end(self, worker: str, serial: str, code: int, reason: str, epoch: int | None) -> None:
+        """End the connection of a device there, if it has one and it is of that epoch (None: of whichever)."""
+        await self._ask(worker, Ask(op="end", serial=serial, code=code, reason=reason, epoch=epoch), 0.0)
 
     async def deliver(self, worker: str, serial: str, command_id: str, wait_s: float) -> None:
         """Let that worker send a queued command, and wait until its result is recorded."""
@@ -105,7 +106,7 @@ class WorkerPeers:
             case "alive":
                 return await self._hub.alive(ask.serial, worker, ask.deadline_s)
             case "end":
-                await self._hub.end(ask.serial, worker, ask.code, ask.reason)
+                await self._hub.end(ask.serial, worker, ask.code, ask.reason, ask.epoch)
             case "deliver":
                 command = self._queue.find(ask.serial, ask.id)
                 if command is not None:

@@ -131,7 +131,9 @@ class Registrar:
             front.answer(login.refused("removed", "the serial number is not added on this server"))
             return
         if not alive:
-            await self._hub.end(now.serial, now.worker, CloseCode.DEAD, "it did not answer, and a successor came")
+            why = "it did not answer, and a successor came"
+            await self._hub.end(row.serial, row.worker, CloseCode.DEAD, why, row.epoch)
+            now = self._hub.store.find(row.serial) or now
         self._decide(front, login, asked, (now, note), ProbeResult(epoch=row.epoch, alive=alive))
 
     def _refuse(self, front: Front, login: ServerLogin, row: DeviceRow, decision: Refuse) -> None:
@@ -181,8 +183,10 @@ class Registrar:
         if epoch is None:
             front.answer(login.refused("busy", "another login of this device was first", retry_after_s=1.0, status=409))
             return
+        self._hub.supersede(row.serial, epoch)
         if row.worker is not None and row.worker != self._hub.settings.worker:
-            ending = self._hub.end(row.serial, row.worker, CloseCode.SUPERSEDED, "a newer connection took over")
+            why = "a newer connection took over"
+            ending = self._hub.end(row.serial, row.worker, CloseCode.SUPERSEDED, why, row.epoch)
             self._hub.spawn(ending, "end of the superseded")
         kind = "password" if asked.by == "token" else row.credential
         url = self._hub.expect(request, epoch, front.host)

@@ -20,7 +20,7 @@ from twinspan.engine.admission_control import HandshakeBudget
 from twinspan.model.errors import Unavailable
 from twinspan.server.admin import Admin
 from twinspan.server.admin_route import Office
-from twinspan.server.authority import ServerTls, authorities, load_names, renew_leaf_if_due
+from twinspan.server.authority import ServerTls, load_names, renew_leaf_if_due
 from twinspan.server.clock import pause, wall_ns
 from twinspan.server.commands import CommandQueue
 from twinspan.server.config_store import ConfigTable
@@ -35,12 +35,14 @@ from twinspan.server.peers import WorkerPeers
 from twinspan.server.services import ConfigService, LogService, Service, TelemetryService
 from twinspan.server.shell import CliService
 from twinspan.server.store import FILE_NAME, DeviceStore
+from twinspan.server.ticket import TicketSettings
 from twinspan.server.unbinding import Unbinding
 from twinspan.wire.cloud_connection import services as names
 from twinspan.wire.cloud_connection.messages import CloseCode
 from twinspan.wire.cloud_connection.server import LoginKeys
 
-RENEWAL_LOOK_S = 3600.0
+RENEWAL_LOOK_S = 10.0
+"""Between two looks at the certificates on disk: so soon a command on them has its effect."""
 CLOSE_FRAMES_S = 0.05
 """For close frames to leave before the process ends."""
 
@@ -100,12 +102,14 @@ class Worker:
         host = options.public or name
         return HubSettings(
             worker=f"worker-{self._number}",
-            base_url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{options.port}",
-            own_port=options.port + 1 + self._number if options.workers > 1 else None,
-            ticket_key=_derived(key, b"url"),
+            tickets=TicketSettings(
+                base_url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{options.port}",
+                own_port=options.port + 1 + self._number if options.workers > 1 else None,
+                key=_derived(key, b"url"),
+            ),
             login_keys=LoginKeys(decoy=_derived(key, b"decoy"), resume=_derived(key, b"resume")),
             binding=self._binding,
-            authorities=lambda: () if options.plain else authorities(options.state_dir),
+            authorities=lambda: self.tls.announced if self.tls is not None else (),
             budget=options.budget,
         )
 
@@ -157,7 +161,7 @@ class Worker:
 
     async def _listen(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.AbstractServer]:
         options = self._options
-        own = self.hub.settings.own_port
+        own = self.hub.settings.tickets.own_port
         ports = (options.port,) if own is None else (options.port, own)
         addresses = ("127.0.0.1",) if options.plain else options.listen
         found: list[asyncio.AbstractServer] = []
@@ -191,7 +195,10 @@ class Worker:
             await pause(RENEWAL_LOOK_S)
             if self.tls is not None:
                 renew_leaf_if_due(self._options.state_dir, wall_ns())
+                before = self.tls.announced
                 self.tls.reload()
+                if self.tls.announced != before:
+                    self.hub.announce_authorities()
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:
