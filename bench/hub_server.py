@@ -13,16 +13,20 @@ from pathlib import Path
 
 import uvloop
 
+from twinspan.engine.admission_control import HandshakeBudget
 from twinspan.server.authority import create_authority
-from twinspan.server.run import ServerOptions, Worker
 from twinspan.server.store import FILE_NAME, DeviceStore
 from twinspan.server.tunnel import Subconnection
+from twinspan.server.worker import ServerOptions, Worker
 from twinspan.wire.cloud_connection.scram import make_verifier
 from twinspan.wire.cloud_connection.services import Command, CommandResult, ServiceMessage
 
 PASSWORD = "bench-password-used-nowhere-else"
 ECHOES = tuple(f"echo-{n}" for n in range(16))
 """So many sub-connections one device can open, for the storm of upgrades."""
+
+OPEN = HandshakeBudget(rate_per_s=1e6, burst=100_000)
+"""No limit: what one core can do is what is measured."""
 
 
 class EchoService:
@@ -46,7 +50,7 @@ class EchoService:
 
 
 def prepare(state_dir: Path, devices: int) -> None:
-    """An authority for 127.0.0.1, and so many serials with one password: the derivation of its keys is no part of it."""
+    """An authority for 127.0.0.1, and so many serials with one password (making verifiers is not measured)."""
     create_authority(state_dir, ("127.0.0.1",), time.time_ns())
     verifier = make_verifier(PASSWORD, b"one salt for all")
     store = DeviceStore(state_dir / FILE_NAME)
@@ -70,11 +74,12 @@ def main() -> None:
     parser.add_argument("state_dir", type=Path)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--gate", action="store_true", help="with the product's own budget of logins")
     options = parser.parse_args()
     worker = Worker(
         ServerOptions(
             state_dir=options.state_dir, listen=("127.0.0.1",), port=options.port, public="127.0.0.1",
-            plain=options.plain,
+            plain=options.plain, budget=HandshakeBudget() if options.gate else OPEN,
         )
     )  # fmt: skip
     for name in ECHOES:
