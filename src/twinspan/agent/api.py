@@ -1,7 +1,7 @@
 """The node's local socket: config in, report and events out. One JSON object per line, 0600, root only.
 
 In: {"op": "apply" | "report" | "events" | "clock" | "drill" | "order" | "order-end" | "cloud-reset" |
-"unbinding-code", ...}. Out: {"ok": true, ...} or {"ok": false, "error": "..."}; whatever comes in, there is an answer
+"unbinding-code" | "cloud-examine", ...}. Out: {"ok": true, ...} or {"ok": false, "error": "..."}; whatever comes in, there is an answer
 and the agent lives. The cloud connection's sub-connections carry the same. Next: `agent.node`.
 """
 
@@ -55,6 +55,10 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     code: str
 
 
+class Examine(msgspec.Struct, frozen=True, kw_only=True):
+    """Try every step of a cloud connection."""
+
+
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):
     """The op says it all."""
 
@@ -69,19 +73,20 @@ _REQUESTS: Mapping[str, type[msgspec.Struct]] = {
     "order-end": OpenLink,
     "cloud-reset": Nothing,
     "unbinding-code": Code,
+    "cloud-examine": Examine,
 }
 
 
 async def serve(node: Node, path: Path) -> None:
     """Serve the socket at `path` until cancelled."""
-    with _listen(path) as listening:
+    with listen(path) as listening:
         server = await asyncio.start_unix_server(lambda r, w: _connection(node, r, w), sock=listening, limit=LINE_LIMIT)
         async with server:
             await server.serve_forever()
 
 
-def _listen(path: Path) -> socket.socket:
-    """Bound with no other task in between: the mask counts for the whole process."""
+def listen(path: Path) -> socket.socket:
+    """A unix socket at `path`, 0600. Bound with no other task in between: the mask counts for the whole process."""
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old = os.umask(0o177)
@@ -163,8 +168,10 @@ async def _dispatch(node: Node, request: tuple[str, Any]) -> dict[str, Any]:
             return {"now_ns": time.time_ns()}
 
 
-async def _cloud_order(node: Node, order: Code | Nothing) -> dict[str, Any]:
-    """Orders to the cloud connection: begin anew, or pass a verification code on."""
+async def _cloud_order(node: Node, order: Code | Examine | Nothing) -> dict[str, Any]:
+    """Orders to the cloud connection: look at every step, begin anew, or pass a verification code on."""
+    if isinstance(order, Examine):
+        return {"checks": await node.cloud.examine()}
     if isinstance(order, Code):
         return {"detail": await node.cloud.unbinding_code(order.code)}
     node.cloud.reset()

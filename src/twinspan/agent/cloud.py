@@ -16,8 +16,10 @@ import msgspec
 
 from twinspan.agent.cloud_connection.identity import load_identity
 from twinspan.engine.dhcp_trust import DhcpOffer, DhcpValues, decide_dhcp
+from twinspan.model.cloud_check import CloudCheck
 from twinspan.model.cloud_status import CloudStatus
 from twinspan.model.device_config import DeviceConfig
+from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.device_report import Event
 from twinspan.wire.dhcp_options import CloudOptions
 
@@ -32,7 +34,7 @@ class CloudAgent:
 
     def __init__(self, node: Node, node_dir: Path) -> None:
         self._node, self._dir = node, node_dir
-        self.identity = msgspec.structs.replace(
+        self.identity: DeviceIdentity = msgspec.structs.replace(
             load_identity(node_dir, node.events.node),
             software=f"Twinspan {importlib.metadata.version('twinspan')}",
         )
@@ -96,6 +98,14 @@ class CloudAgent:
         """How far it got."""
         return self._manager.status() if self._manager is not None else CloudStatus(serial=self.identity.serial)
 
+    async def examine(self) -> tuple[CloudCheck, ...]:
+        """Why it cannot connect, step by step."""
+        if self._manager is None:
+            detail = "this device has no cloud-management settings"
+            remedy = "cloud-management server domain NAME"
+            return (CloudCheck(topic="server", subject="", passed=False, detail=detail, remedy=remedy),)
+        return await self._manager.examine()
+
     def reset(self) -> None:
         """Tear the connection down and begin with the first server."""
         if self._manager is not None:
@@ -125,7 +135,7 @@ class CloudAgent:
         self._telemetry = TelemetryModule(node.report)
         self._log = LogModule(lambda at_ns: tuple(node.events.since(at_ns)))
         modules: list[Module] = [
-            ConfigModule(lambda: node.converger.config, node.apply),
+            ConfigModule(node.ownership.last_pushed, node.apply_pushed),
             self._telemetry,
             self._log,
             DiagnosticsModule(node.journal, actions_of(node), lambda: self.status().epoch),

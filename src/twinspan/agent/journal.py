@@ -40,6 +40,9 @@ class Journal:
         self._owned = node_dir / "owned.json"
         self._orders = node_dir / "orders.json"
         self._cloud_memory = node_dir / "cloud.json"
+        self._owner = node_dir / "owner.json"
+        self._startup = node_dir / "startup.json"
+        self._draft = node_dir / "draft.json"
         self._commands = node_dir / "commands.json"
         self.override_file = node_dir / "override.table"
         self.set_aside: list[str] = []
@@ -84,6 +87,27 @@ class Journal:
 
     def save_orders(self, orders: tuple[Order, ...]) -> None:
         _write(self._orders, msgspec.json.encode(orders))
+
+    def load_owner(self, kind: type[T]) -> T | None:
+        """Whose the running config is."""
+        return self._load(self._owner, kind)
+
+    def save_owner(self, owner: msgspec.Struct) -> None:
+        _write(self._owner, msgspec.json.encode(owner))
+
+    def load_startup(self) -> DeviceConfig | None:
+        """The config that the next start of the machine begins with."""
+        return self._load(self._startup, DeviceConfig)
+
+    def save_startup(self, config: DeviceConfig) -> None:
+        _write(self._startup, msgspec.json.encode(config, enc_hook=encode_hook))
+
+    def load_draft(self) -> str:
+        """Lines of the command line that made no whole thing when they were saved."""
+        return self._load(self._draft, str) or ""
+
+    def save_draft(self, text: str) -> None:
+        _write(self._draft, msgspec.json.encode(text))
 
     def load_cloud_memory(self, kind: type[T]) -> T | None:
         """What the cloud connection remembers."""

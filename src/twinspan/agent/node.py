@@ -19,13 +19,17 @@ from pathlib import Path
 
 from twinspan.agent.alarms import AlarmBook
 from twinspan.agent.api import serve
+from twinspan.agent.cli_socket import serve_cli
+from twinspan.agent.clock import steady_ns
 from twinspan.agent.cloud import CloudAgent
+from twinspan.agent.command_line import CommandLine
 from twinspan.agent.config_check import check_config
 from twinspan.agent.converge import Converger
 from twinspan.agent.events import EventLog
 from twinspan.agent.failover_loop import FailoverLoop
 from twinspan.agent.journal import Journal
 from twinspan.agent.orders import Orders
+from twinspan.agent.ownership import Ownership
 from twinspan.agent.ports import make_drivers
 from twinspan.agent.report import build_report
 from twinspan.agent.world import World
@@ -33,7 +37,7 @@ from twinspan.drivers.icmp import ProbeResult
 from twinspan.drivers.netlink import NetlinkMonitor
 from twinspan.engine.health import ProbeState, observe
 from twinspan.model.device_config import DeviceConfig
-from twinspan.model.device_report import DeviceReport, Event
+from twinspan.model.device_report import ConfigSource, DeviceReport, Event
 from twinspan.model.errors import Rejected
 from twinspan.model.kernel import ROUTE_PROTOCOL
 from twinspan.wire.dhcp_options import CloudOptions
@@ -55,8 +59,11 @@ class Node:
         self.converger = Converger(self.world, self.drivers, self.failover, self.journal, notes)
         self.failover.on_trouble = self.converger.wake
         self.orders = Orders(self.journal, self.world, self.drivers.netlink, self.events)
-        self._socket = node_dir / "agent.sock"
-        self.cloud = CloudAgent(self, node_dir)
+        self._socket, self._cli_socket = node_dir / "agent.sock", node_dir / "cli.sock"
+        self.started_ns: int = steady_ns()
+        self.ownership = Ownership(self.journal)
+        self.command_line = CommandLine(self, node_dir)
+        self.cloud: CloudAgent = CloudAgent(self, node_dir)
         self.on_cloud_options = self.cloud.dhcp_heard
         self.events.on_event = self.cloud.on_event
 
@@ -75,6 +82,7 @@ class Node:
                 group.create_task(self.failover.run(), name="failover"),
                 group.create_task(self.orders.run(), name="orders"),
                 group.create_task(serve(self, self._socket), name="api"),
+                group.create_task(serve_cli(self.command_line, self._cli_socket), name="cli"),
                 group.create_task(self.cloud.run(), name="cloud"),
             ]
             await stop.wait()
@@ -89,7 +97,7 @@ class Node:
 
     def restore(self) -> None:
         """Take up what an earlier agent left: its config and its orders. What is damaged is set aside and said."""
-        config = self.journal.load_config()
+        config = self.ownership.starting(self.journal.load_config())
         if config is not None:
             try:
                 check_config(config)
@@ -101,14 +109,28 @@ class Node:
         for sentence in self.journal.set_aside:
             self.events.record("config", "file set aside", sentence)
 
-    def apply(self, config: DeviceConfig) -> None:
+    def apply(self, config: DeviceConfig, source: ConfigSource = "file") -> None:
         """Save a whole config and converge to it. Raises `Rejected` for one that no node, or not this one, can be."""
         if config.node != self.events.node:
             raise Rejected(f"config is for node {config.node!r}, this is {self.events.node!r}", remedy="send it there")
         check_config(config)
         if config != self.converger.config:
             self.journal.save_config(config)
+            if source != "cli":
+                self.journal.save_startup(config)
+        self.ownership.taken(config, source)
         self._take(config)
+
+    def apply_pushed(self, config: DeviceConfig, generation: int, known_as: str) -> None:
+        """As `apply`, for a config of the cloud server, who knows it by that digest."""
+        self.apply(config, source="server")
+        self.ownership.pushed(config, generation, known_as)
+
+    def save(self, draft: str) -> None:
+        """The running config is what the machine starts with from now on; `draft` is what the command line knows."""
+        if self.converger.config is not None:
+            self.journal.save_startup(self.converger.config)
+        self.journal.save_draft(draft)
 
     def data_links(self) -> frozenset[str]:
         """Links that an order may shut: real ones, and never the one this node is managed by."""
@@ -122,6 +144,7 @@ class Node:
         self.journal.note_override(config)
         self.converger.set_config(config)
         self.cloud.config_changed(config)
+        self.command_line.config_changed(config)
 
     async def report(self) -> DeviceReport:
         return await build_report(self)

@@ -44,6 +44,7 @@ async def build_report(node: Node) -> DeviceReport:
     )
     facts = observe_facts()
     node.world.set_sessions(bgp, steady_ns())
+    owner = node.ownership.owner
     return DeviceReport(
         node=config.node,
         role=config.role,
@@ -51,6 +52,10 @@ async def build_report(node: Node) -> DeviceReport:
         profile=config.profile,
         observed_generation=node.converger.converged_generation or 0,
         digest=config_digest(config),
+        config_source=owner.source,
+        server_generation=owner.pushed_generation,
+        server_digest=owner.pushed_digest,
+        diverged=node.ownership.diverged(config),
         converged=node.converger.converged,
         at_ns=time.time_ns(),
         agent_pid=os.getpid(),

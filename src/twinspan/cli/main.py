@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("twinspan.cli.schema:schema", "Print the JSON Schema of the site file."),
     "server": ("twinspan.cli.server:server", "Make and run a cloud server."),
     "device": ("twinspan.cli.device:device", "Add, watch and reach the devices of a cloud server."),
+    "cli": ("twinspan.cli.cli:cli", "Open the command line of a node on this machine."),
     "agent": ("twinspan.cli.agent:agent", "Run the agent of one node."),
 }
 

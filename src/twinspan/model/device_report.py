@@ -30,6 +30,8 @@ EventSource = Literal[
     "cloud",
 ]
 LinkKind = Literal["ethernet", "loopback", "other"]
+ConfigSource = Literal["file", "cli", "server"]
+"""Who made the running config: a file or the local socket, somebody at the command line, the cloud server."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,6 +212,13 @@ class DeviceReport(msgspec.Struct, frozen=True, kw_only=True):
     observed_generation: int
     digest: str
     """SHA-256 of the applied config's JSON, first 16 hex digits."""
+    config_source: ConfigSource = "file"
+    server_generation: int | None = None
+    """Of the last config that the cloud server pushed; None: it never did."""
+    server_digest: str | None = None
+    """Of that config, as `digest` is of the running one."""
+    diverged: bool = False
+    """The running config is not the one that the server pushed last. It is reported, and never reverted."""
     converged: bool
     """The last look found nothing to repair."""
     at_ns: int

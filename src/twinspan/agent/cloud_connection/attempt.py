@@ -88,7 +88,7 @@ class Attempts:
         progress("Resolving")
         failed = DialFailed("name", f"{endpoint.domain}: no address")
         proofs = self._proofs(settings)
-        for target in await self._targets(endpoint):
+        for target in await self.targets(endpoint):
             on_target(target)
             for proof in proofs:
                 try:
@@ -99,7 +99,7 @@ class Attempts:
                         break
         raise failed
 
-    async def _targets(self, endpoint: Endpoint) -> list[Target]:
+    async def targets(self, endpoint: Endpoint) -> list[Target]:
         """Every address of the name: a server may be reached by one of them only."""
         families: tuple[Family, ...] = ("ipv6",) if endpoint.ipv6 else ("ipv4", "ipv6")
         if endpoint.source_ip is not None:

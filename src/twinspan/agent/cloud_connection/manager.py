@@ -17,10 +17,12 @@ import msgspec
 from twinspan.agent.clock import pause, steady_ns, wall_ns
 from twinspan.agent.cloud_connection.attempt import Attempts, Opened, Settings
 from twinspan.agent.cloud_connection.dial import DialFailed
+from twinspan.agent.cloud_connection.doctor import examine
 from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Down, Session
 from twinspan.agent.cloud_connection.trust import Pin, TrustStore, fingerprint
 from twinspan.engine.dhcp_trust import Running
+from twinspan.model.cloud_check import CloudCheck
 from twinspan.model.cloud_management import CloudManagement
 from twinspan.model.cloud_status import (
     CloudStatus,
@@ -114,6 +116,10 @@ class ConnectionManager:
     async def unbinding_code(self, code: str) -> UnbindingResult | None:
         """Pass a verification code on; None without a connection or an answer."""
         return await self._session.unbinding_code(code) if self._session is not None else None
+
+    async def examine(self) -> tuple[CloudCheck, ...]:
+        """Every step of a connection tried by itself, without touching the one there is."""
+        return await examine(self._config, self._dhcp[0], self.status(), self._attempts, self._trust)
 
     def status(self) -> CloudStatus:
         """Now."""

@@ -15,7 +15,6 @@ import msgspec
 
 from twinspan.agent.clock import pause
 from twinspan.drivers.websocket import WebSocket
-from twinspan.model.config_digest import config_digest
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import DeviceReport, Event
 from twinspan.model.errors import TwinspanError
@@ -89,13 +88,14 @@ class ConfigModule:
 
     name = CONFIG
 
-    def __init__(self, running: Callable[[], DeviceConfig | None], apply: Callable[[DeviceConfig], None]) -> None:
-        self._running, self._apply = running, apply
+    def __init__(self, pushed: Callable[[], tuple[int, str]], apply: Callable[[DeviceConfig, int, str], None]) -> None:
+        """`pushed`: generation and digest of the last config taken from the server, (0, "") before the first."""
+        self._pushed, self._apply = pushed, apply
 
     async def run(self, link: Link) -> None:
-        config = self._running()
-        have = ConfigHave(generation=config.generation if config else 0, digest=config_digest(config) if config else "")
-        link.send(have)
+        # What the server gave last, not what runs: a change made here since then is reported, and not overwritten.
+        generation, digest = self._pushed()
+        link.send(ConfigHave(generation=generation, digest=digest))
         await asyncio.get_running_loop().create_future()
 
     def received(self, link: Link, message: ServiceMessage) -> None:
@@ -103,7 +103,8 @@ class ConfigModule:
             return
         detail = ""
         try:
-            self._apply(msgspec.json.decode(message.config, type=DeviceConfig, dec_hook=decode_hook))
+            config = msgspec.json.decode(message.config, type=DeviceConfig, dec_hook=decode_hook)
+            self._apply(config, message.generation, message.digest)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TwinspanError) as error:
             # The place of a mistake, never what stood there: it may be half a secret.
             detail = str(error)[:500] or type(error).__name__

@@ -46,7 +46,8 @@ class ConfigTaken(Message, frozen=True, kw_only=True, tag="config-taken"):
 
 
 class ConfigHave(Message, frozen=True, kw_only=True, tag="config-have"):
-    """Device to server, first on the sub-connection: what runs now; an equal digest is not sent again."""
+    """Device to server, first on the sub-connection: the last config it took from the server, digest "" if none yet. An
+    equal digest is not sent again: what somebody changed on the device since then stays."""
 
     generation: int
     digest: str

@@ -1,0 +1,87 @@
+"""Lines of a script at the command line, one after another, each to its end; nobody has to guess when it is done.
+
+In: lines, a place for text. Out: text, and how many lines were refused. Next: `agent.shell`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twinspan.agent.command_line import CommandLine
+from twinspan.agent.shell import User
+from twinspan.wire.comware.line_editor import MAX_LINE
+
+
+async def run_script(
+    desk: CommandLine, user: User, lines: Sequence[str], show: Callable[[str], None], *, transcript: bool
+) -> int:
+    """Number of lines that were refused; it stops where a line ends the session. Raises Rejected if there are too many
+    sessions. Cancelling it ends what runs."""
+    output = _Lines(show)
+    shell = desk.open(output, user, patient=True)
+    try:
+        shell.start()
+        shell.typed(b"screen-length disable\r")
+        await shell.idle()
+        output.begin(echo=transcript, prompt=shell.prompt)
+        for line in lines:
+            output.expect_echo()
+            shell.typed(line[: MAX_LINE + 1].replace("\r", " ").replace("\n", " ").encode() + b"\r")
+            await shell.idle()
+            if output.closed:
+                break
+            output.end(shell.prompt)
+        output.finish()
+        return shell.mistakes
+    finally:
+        shell.close()
+
+
+class _Lines:
+    """A terminal that shows whole lines, and leaves prompts and echoes out if it is told to."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._on, self._echo, self._skip = False, False, False
+        self._rest = b""
+        self.closed = False
+
+    def begin(self, *, echo: bool, prompt: str) -> None:
+        """From here on it shows."""
+        self._on, self._echo, self._rest = True, echo, prompt.encode() if echo else b""
+
+    def expect_echo(self) -> None:
+        """The next line is what was typed."""
+        self._skip = not self._echo
+
+    def end(self, prompt: str) -> None:
+        """A command is over: what stands on the last line is the prompt, or a question."""
+        if not self._echo:
+            self._say(self._rest.removesuffix(prompt.encode()))
+            self._rest = b""
+
+    def finish(self) -> None:
+        """The script is over."""
+        if self._rest:
+            self._say(self._rest + b"\n")
+            self._rest = b""
+
+    def write(self, data: bytes) -> bool:
+        if not self._on:
+            return True
+        whole, end, self._rest = (self._rest + data).rpartition(b"\n")
+        if self._skip and end:
+            _, _, whole = whole.partition(b"\n") if b"\n" in whole else (b"", b"", b"")
+            self._skip = False
+            end = b"\n" if whole else b""
+        self._say(whole + end)
+        return True
+
+    def close(self, _why: str) -> None:
+        self.closed = True
+        if self._echo:
+            self.finish()
+
+    def _say(self, data: bytes) -> None:
+        if data:
+            self._show(data.decode("utf-8", "replace").replace("\r\n", "\n"))

@@ -1,0 +1,231 @@
+"""One terminal at the node's command line: what is typed goes in, what is shown comes out, what is ordered is done.
+
+In: bytes of a terminal (local socket, SSH, cli sub-connection), the running config. Out: bytes for that terminal, new
+configs, errands. The language is `wire.comware.session`; here is who may do what, in which order and how much at once:
+a long paste is worked on line by line, so that failover has its turn in between, and nothing grows without a bound.
+Next: `agent.errands`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from twinspan.agent.errands import Errand, errand_for
+from twinspan.model.device_config import DeviceConfig
+from twinspan.model.errors import TwinspanError
+from twinspan.wire.comware.effects import WAITING, ChangeConfig, Effect, EffectOrOutput, Interrupt, Output, Quit
+from twinspan.wire.comware.session import Session
+
+if TYPE_CHECKING:
+    from twinspan.agent.command_line import CommandLine
+
+MAX_TYPED = 64 << 10
+"""Bytes typed ahead of what is worked on; a terminal that sends more at once is cut off."""
+MAX_WAITING = 4 << 20
+"""Bytes shown ahead of a terminal that does not read; then it is cut off."""
+_PIECE = 16 << 10
+_LINE_END = re.compile(rb"[\r\n]")
+_MISTAKE = re.compile(rb"^ ?% ", re.MULTILINE)
+"""What is refused is said in sentences that begin with a percent sign."""
+_CTRL_C = b"\x03"
+DENIED = b" % Permission denied: your role may look and not change.\r\n"
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sits there."""
+
+    name: str
+    way: str
+    """How they came, for the audit: "local socket", "ssh from 192.0.2.7", "cloud server"."""
+    may_change: bool = True
+
+
+class Terminal(Protocol):
+    """The other end."""
+
+    def write(self, data: bytes) -> bool:
+        """False: not now, the same bytes again when `Shell.writable` is called."""
+
+    def close(self, why: str) -> None:
+        """The session is over; `why` is empty when the user left."""
+
+
+class Shell:
+    """`start` it, hand it what is typed, `close` it when the terminal is gone.
+
+    `patient`: nothing is read ahead while an errand runs, as scripts want it; a person's keys go to the session at
+    once, which knows what they mean while something runs.
+    """
+
+    def __init__(self, desk: CommandLine, terminal: Terminal, user: User, *, patient: bool = False) -> None:
+        self._desk, self._terminal, self.user, self._patient = desk, terminal, user, patient
+        self._session = Session(desk.running(), desk.cipher, draft=desk.draft)
+        self._typed = bytearray()
+        self._shown: deque[bytes] = deque()
+        self._shown_bytes = 0
+        self._again: asyncio.Handle | None = None
+        self._errand: Errand | None = None
+        self._closed = False
+        self._last = False
+        self._idle = asyncio.Event()
+        self.mistakes = 0
+        """Lines that were refused, as far as the text shows it."""
+
+    @property
+    def prompt(self) -> str:
+        """Of the present view."""
+        return self._session.prompt
+
+    @property
+    def full(self) -> bool:
+        """Whoever can keep the terminal from sending should."""
+        return len(self._typed) > MAX_TYPED // 2 or bool(self._shown)
+
+    def start(self) -> None:
+        """Show the first prompt."""
+        self._carry_out(self._session.start())
+        self._note_idle()
+
+    def typed(self, data: bytes) -> None:
+        """What the user typed or pasted, in pieces of any size."""
+        if self._closed or self._last:
+            return
+        at = data.rfind(_CTRL_C)
+        if at >= 0 and self._is_busy():
+            self._typed.clear()
+            self._carry_out(self._session.feed(_CTRL_C))
+            data = data[at + 1 :]
+        if len(self._typed) + len(data) > MAX_TYPED:
+            self.close("more was typed at once than is taken")
+            return
+        self._typed += data
+        self._work()
+
+    def no_more(self) -> None:
+        """Nothing will be typed any more: what was is done to its end, then the session is over."""
+        self._last = True
+        self._work()
+
+    def writable(self) -> None:
+        """The terminal takes bytes again."""
+        while self._shown and self._terminal.write(self._shown[0]):
+            self._shown_bytes -= len(self._shown.popleft())
+        self._work()
+
+    def update(self, config: DeviceConfig) -> None:
+        """Somebody changed the running config."""
+        self._session.update(config)
+
+    def close(self, why: str = "") -> None:
+        """End it from this side; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._errand is not None:
+            self._errand.cancel()
+        if self._again is not None:
+            self._again.cancel()
+        self._desk.left(self)
+        self._idle.set()
+        self._terminal.close(why)
+
+    @property
+    def draft(self) -> tuple[DeviceConfig, str]:
+        """All lines of this session, and the config that they make."""
+        return self._session.config, self._session.draft
+
+    async def idle(self) -> None:
+        """Until everything typed so far is done."""
+        await self._idle.wait()
+
+    # ------------------------------------------------------------------------------------------------ in order
+
+    def _is_busy(self) -> bool:
+        return self._errand is not None
+
+    def _can_work(self) -> bool:
+        return not self._closed and not self._shown and not (self._patient and self._is_busy())
+
+    def _work(self) -> None:
+        """One line now; the next ones have their turn after everybody else had theirs."""
+        if self._again is None and self._typed and self._can_work():
+            end = _LINE_END.search(self._typed)
+            line = bytes(self._typed[: end.end() if end else len(self._typed)])
+            del self._typed[: len(line)]
+            self._carry_out(self._session.feed(line))
+            if self._typed and not self._closed:
+                self._again = asyncio.get_running_loop().call_soon(self._work_again)
+        self._note_idle()
+
+    def _work_again(self) -> None:
+        self._again = None
+        self._work()
+
+    def _note_idle(self) -> None:
+        if self._typed or self._is_busy() or self._shown:
+            self._idle.clear()
+        elif self._last and not self._closed:
+            self.close()
+        else:
+            self._idle.set()
+
+    # ------------------------------------------------------------------------------------------------ effects
+
+    def _carry_out(self, what: list[EffectOrOutput]) -> None:
+        for item in what:
+            if self._closed:
+                return
+            if isinstance(item, Output):
+                self._show(item.data)
+            elif isinstance(item, ChangeConfig):
+                self._change(item)
+            elif isinstance(item, Quit):
+                self.close()
+            elif isinstance(item, Interrupt):
+                if self._errand is not None:
+                    self._errand.interrupt()
+            else:
+                self._begin(item)
+
+    def _show(self, data: bytes) -> None:
+        self.mistakes += len(_MISTAKE.findall(data))
+        for at in range(0, len(data), _PIECE):
+            piece = data[at : at + _PIECE]
+            if self._shown or not self._terminal.write(piece):
+                self._shown.append(piece)
+                self._shown_bytes += len(piece)
+        if self._shown_bytes > MAX_WAITING:
+            self.close("what is shown is not read")
+
+    def _change(self, change: ChangeConfig) -> None:
+        problem = DENIED
+        if self.user.may_change:
+            try:
+                self._desk.change(self, change)
+            except TwinspanError as error:
+                problem = f" % {error}\r\n".encode()
+            else:
+                return
+        self._show(problem)
+        self._session.update(self._desk.running())
+
+    def _begin(self, effect: Effect) -> None:
+        assert isinstance(effect, WAITING)
+        errand = errand_for(self._desk, self, effect)
+        self._errand = errand
+        self._idle.clear()
+        errand.start(self._answered, self._done)
+
+    def _answered(self, text: str) -> None:
+        self._carry_out(self._session.answer(text, last=False))
+
+    def _done(self, text: str) -> None:
+        self._errand = None
+        if not self._closed:
+            self._carry_out(self._session.answer(text, last=True))
+            self._work()

@@ -1,0 +1,220 @@
+"""`twinspan cli`: the command line of a node on this machine, as if one sat at its console.
+
+In: keys of a person, a script from a pipe, or one command. Out: what the node shows, and whether it refused a line. The
+agent does the work; here are the terminal and the socket. Next: `wire.cli_socket`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import click
+
+from twinspan.lab.lab import open_lab
+from twinspan.model.errors import Rejected, Unavailable
+from twinspan.wire.cli_socket import (
+    SOCKET_NAME,
+    BadMessage,
+    Ended,
+    Open,
+    Resize,
+    Script,
+    ToAgent,
+    Typed,
+    decode_for_client,
+    encode_line,
+)
+
+ESCAPE = 0x1D
+"""Ctrl-], as telnet has it."""
+EXIT_NOT_AS_WISHED = 1
+
+
+@click.command()
+@click.argument("node_dir", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--lab", "lab_name", metavar="NAME", help="A node of this lab. Default: the only one there is.")
+@click.option("--node", metavar="NODE", help="Name of the lab's node.  [default: gateway]")
+@click.option("--command", "-c", "commands", multiple=True, metavar="LINE", help="Carry it out and leave.")
+def cli(node_dir: Path | None, lab_name: str | None, node: str | None, commands: tuple[str, ...]) -> int:
+    """Open the command line of a node: `?` helps, Tab completes, Ctrl-] leaves whatever happens.
+
+    NODE_DIR is the directory of its agent. From a pipe the lines are carried out one by one; the exit code is 1 if one
+    of them was refused.
+
+    \b
+    Examples:
+      twinspan cli /var/lib/twinspan/gateway
+      twinspan cli --lab two-spans --node gateway
+      twinspan cli -c "display cloud-management state"
+      twinspan cli < branch.cfg
+    """
+    path = _socket_path(node_dir, lab_name, node)
+    with _connected(path) as connection:
+        if commands:
+            return _run(connection, Script(lines=commands, transcript=False))
+        if not sys.stdin.isatty():
+            return _run(connection, Script(lines=tuple(sys.stdin.read().splitlines())))
+        with _raw_terminal():
+            return _Terminal(connection).run()
+
+
+def _socket_path(node_dir: Path | None, lab_name: str | None, node: str | None) -> Path:
+    if node_dir is not None:
+        if lab_name or node:
+            raise click.UsageError("give NODE_DIR, or --lab and --node, not both")
+        return node_dir / SOCKET_NAME
+    lab = open_lab(lab_name)
+    chosen = node or "gateway"
+    lab.netns(chosen)
+    return lab.paths.node(chosen) / SOCKET_NAME
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[socket.socket]:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(path))
+    except PermissionError as error:
+        connection.close()
+        raise Unavailable(f"{path}: not allowed", remedy="run it as the user of the agent, usually root") from error
+    except OSError as error:
+        connection.close()
+        raise Unavailable(
+            f"no agent answers at {path} ({error.strerror or error})",
+            remedy=f"start it: twinspan agent --node-dir {path.parent}",
+        ) from error
+    with connection:
+        yield connection
+
+
+def _run(connection: socket.socket, script: Script) -> int:
+    """Exit code of a script."""
+    with _cut_off():
+        connection.sendall(encode_line(script))
+        with connection.makefile("rb") as lines:
+            for line in lines:
+                ended = _take(line)
+                if ended is not None:
+                    return _code(ended)
+    raise Unavailable("the agent hung up in the middle", remedy="run it again; the log of the agent says why")
+
+
+def _code(ended: Ended) -> int:
+    if ended.detail:
+        click.echo(f"Error: {ended.detail}", err=True)
+    return EXIT_NOT_AS_WISHED if ended.detail or ended.mistakes else 0
+
+
+def _take(line: bytes) -> Ended | None:
+    """Show what is to be shown; the last message."""
+    message = decode_for_client(line)
+    if isinstance(message, BadMessage):
+        raise Rejected(f"the agent's answer is not understood: {message.detail}", remedy="are both of one version?")
+    if isinstance(message, Ended):
+        return message
+    sys.stdout.buffer.write(message.text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()
+    return None
+
+
+class _Terminal:
+    """Between a person's terminal and the agent."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._received = b""
+
+    def run(self) -> int:
+        """Until the user or the agent ends it; the exit code."""
+        size = shutil.get_terminal_size()
+        with _cut_off(), _resizes() as resized:
+            self._send(Open(columns=size.columns, rows=size.lines))
+            while True:
+                ready, _, _ = select.select([sys.stdin.fileno(), self._connection, resized], [], [])
+                if resized in ready:
+                    resized.recv(64)
+                    size = shutil.get_terminal_size()
+                    self._send(Resize(columns=size.columns, rows=size.lines))
+                if sys.stdin.fileno() in ready and not self._type():
+                    return 0
+                if self._connection in ready:
+                    ended = self._show()
+                    if ended is not None:
+                        sys.stdout.write(f"\r\n{ended.detail}\r\n" if ended.detail else "\r\n")
+                        return EXIT_NOT_AS_WISHED if ended.detail else 0
+
+    def _type(self) -> bool:
+        """False: the user leaves from this side."""
+        data = os.read(sys.stdin.fileno(), 4096)
+        if not data or ESCAPE in data:
+            return False
+        text = self._decoder.decode(data)
+        if text:
+            self._send(Typed(text=text))
+        return True
+
+    def _show(self) -> Ended | None:
+        data = self._connection.recv(65536)
+        if not data:
+            return Ended(detail="the agent hung up")
+        *lines, self._received = (self._received + data).split(b"\n")
+        for line in lines:
+            ended = _take(line)
+            if ended is not None:
+                return ended
+        return None
+
+    def _send(self, message: ToAgent) -> None:
+        self._connection.sendall(encode_line(message))
+
+
+@contextmanager
+def _cut_off() -> Iterator[None]:
+    """The agent may die at any moment."""
+    try:
+        yield
+    except (ConnectionResetError, BrokenPipeError) as error:
+        raise Unavailable("the agent hung up", remedy="its supervisor starts it again; try once more") from error
+
+
+@contextmanager
+def _resizes() -> Iterator[socket.socket]:
+    """A socket that has a byte to read whenever the terminal changed its size."""
+    told, tell = socket.socketpair()
+    told.setblocking(False)
+    tell.setblocking(False)
+
+    def changed(*_: object) -> None:
+        with suppress(BlockingIOError):
+            tell.send(b"x")
+
+    before = signal.signal(signal.SIGWINCH, changed)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+        told.close()
+        tell.close()
+
+
+@contextmanager
+def _raw_terminal() -> Iterator[None]:
+    """Every key goes to the node, Ctrl-C too; the terminal is as before when it ends."""
+    before = termios.tcgetattr(sys.stdin.fileno())
+    try:
+        tty.setraw(sys.stdin.fileno())
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, before)
