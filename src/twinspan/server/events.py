@@ -105,10 +105,13 @@ class EventLog:
             )
         return tuple(_event(row) for row in rows)
 
-    def prune(self, keep_rows: int = KEEP_ROWS) -> int:
-        """Removes the oldest events beyond `keep_rows`. How many."""
-        statement = "DELETE FROM event WHERE id <= (SELECT MAX(id) FROM event) - ?"
-        return self._store.hot.execute(statement, (keep_rows,)).rowcount
+    def prune(self, keep_rows: int = KEEP_ROWS, at_most: int = 1000) -> int:
+        """Removes the oldest events beyond `keep_rows`, so many at a time. How many it were."""
+        statement = """
+        DELETE FROM event WHERE id IN (
+          SELECT id FROM event WHERE id <= (SELECT MAX(id) FROM event) - ? ORDER BY id LIMIT ?)
+        """
+        return self._store.hot.execute(statement, (keep_rows, at_most)).rowcount
 
 
 def write_event(connection: sqlite3.Connection, event: Event) -> None:

@@ -21,13 +21,14 @@ from twinspan.model.errors import Unavailable
 from twinspan.server.admin import Admin
 from twinspan.server.admin_route import Office
 from twinspan.server.authority import ServerTls, load_names, renew_leaf_if_due
-from twinspan.server.clock import pause, wall_ns
+from twinspan.server.clock import pause, steady_ns, wall_ns
 from twinspan.server.commands import CommandQueue
 from twinspan.server.config_store import ConfigTable
 from twinspan.server.diagnostics import DiagnosticsService
 from twinspan.server.door import AdminDoor, HubRelay
 from twinspan.server.events import Event, EventLog
 from twinspan.server.front import Front
+from twinspan.server.housekeeping import Heard, Housekeeping
 from twinspan.server.hub import Hub, HubSettings
 from twinspan.server.key_file import ticket_key
 from twinspan.server.line_log import LineLog
@@ -90,6 +91,7 @@ class Worker:
             names.DIAGNOSTICS: self.diagnostics,
             names.CLI: cli,
         }
+        self.housekeeping = Housekeeping(self.store, self.events, commands)
         self.hub.services.update(self.services)
         self.hub.admin = AdminDoor(Admin(office), cli)
         self.peers = WorkerPeers(options.state_dir, self.hub, self.diagnostics, commands)
@@ -143,7 +145,12 @@ class Worker:
         self.store.release_worker(self.hub.settings.worker, "the server restarted", wall_ns())
         listening = await self._listen(loop)
         _tune_memory()
-        loops = {"sweep": self.hub.sweep(), "renewal": self._renewal(), "peers": self.peers.serve()}
+        loops = {
+            "sweep": self.hub.sweep(),
+            "renewal": self._renewal(),
+            "peers": self.peers.serve(),
+            "housekeeping": self.housekeeping.run(self._heard),
+        }
         tasks = [loop.create_task(work, name=name) for name, work in loops.items()]
         ready()
         await stop.wait()
@@ -188,6 +195,10 @@ class Worker:
             backlog=4096,
             reuse_port=self._options.workers > 1,
         )
+
+    def _heard(self) -> list[Heard]:
+        to_wall_ns = wall_ns() - steady_ns()
+        return [(t.serial, t.epoch, t.heard_ns + to_wall_ns) for t in self.hub.tunnels.values()]
 
     async def _renewal(self) -> None:
         """The leaf is renewed in time; a new one on disk, also of another process, is taken up."""
