@@ -34,8 +34,26 @@ MAX_QUEUED_BYTES = 1 << 20
 _HANDSHAKE_S = 5.0
 _READ_BUFFER_BYTES = 2048
 _ABNORMAL = 1006
+_TEXT, _PING, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 _log = logging.getLogger("twinspan.websocket")
 _log.setLevel(logging.ERROR)
+
+
+class _Quiet:
+    """What picows logs to: errors alone. From a `logging.Logger` it would make another one for each connection."""
+
+    error, exception = staticmethod(_log.error), staticmethod(_log.exception)
+
+    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - the name of logging
+        return False
+
+    def log(self, *_: object) -> None:
+        """Not kept."""
+
+    debug = info = warning = log
+
+
+_QUIET = _Quiet()
 
 
 class WebSocket(WSListener):
@@ -79,7 +97,7 @@ class WebSocket(WSListener):
         if transport is None or transport.is_disconnected or transport.is_close_frame_sent:
             return False
         if not self._paused:
-            transport.send(WSMsgType.TEXT, message)
+            transport.send(_TEXT, message)
             return True
         if self._queued_bytes + len(message) > self._max_queued_bytes:
             self.refused += 1
@@ -120,13 +138,13 @@ class WebSocket(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
         self.on_heard()
-        if kind is WSMsgType.TEXT and frame.fin and not frame.rsv1 and self._assembler is None:
+        if kind is _TEXT and frame.fin and not frame.rsv1 and self._assembler is None:
             self._whole(frame)
-        elif kind is WSMsgType.PING:
+        elif kind is _PING:
             transport.send_pong(frame.get_payload_as_bytes())
-        elif kind is WSMsgType.PONG:
+        elif kind is _PONG:
             self.on_pong(frame.get_payload_as_bytes())
-        elif kind is WSMsgType.CLOSE:
+        elif kind is _CLOSE:
             self._closed_by_peer(frame)
         elif frame.rsv1 or frame.rsv2 or frame.rsv3:
             self.close(WSCloseCode.PROTOCOL_ERROR.value, "reserved bit")
@@ -146,7 +164,7 @@ class WebSocket(WSListener):
         while self._queue and not self._paused and self._transport is not None:
             message = self._queue.popleft()
             self._queued_bytes -= len(message)
-            self._transport.send(WSMsgType.TEXT, message)
+            self._transport.send(_TEXT, message)
         if not self._paused:
             self.on_writable()
 
@@ -192,9 +210,9 @@ def take_over(
         path,
         client is not None,
         (lambda *_: socket) if client is not None else (lambda _: _switching(socket)),
-        _log,
+        _QUIET,
         True,
-        _HANDSHAKE_S,
+        _HANDSHAKE_S if client is not None else None,  # a server has the whole request already
         False,
         20,
         20,
