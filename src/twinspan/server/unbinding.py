@@ -62,8 +62,11 @@ class Unbinding:
 
 
 def _unbind(connection: sqlite3.Connection, serial: str, now_ns: int) -> None:
+    """Nobody has added the serial any more, so nothing admits it: whoever adds it gives it a proof of its own."""
     connection.execute(
-        "UPDATE device SET owner = NULL, resume_id = NULL, tags = '', added_at_ns = ? WHERE serial = ?",
+        "UPDATE device SET owner = NULL, resume_id = NULL, tags = '', added_at_ns = ?, credential = 'password', "
+        "credential_id = '', salt = NULL, iterations = NULL, stored_key = NULL, server_key = NULL, "
+        "token_expires_at_ns = NULL, token_used_at_ns = NULL WHERE serial = ?",
         (now_ns, serial),
     )
     connection.execute("DELETE FROM command WHERE serial = ?", (serial,))
