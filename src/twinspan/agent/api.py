@@ -1,8 +1,8 @@
 """The node's local socket: config in, report and events out. One JSON object per line, 0600, root only.
 
 In: {"op": "apply" | "report" | "events" | "clock" | "drill" | "order" | "order-end" | "cloud-reset" |
-"unbinding-code" | "cloud-examine", ...}. Out: {"ok": true, ...} or {"ok": false, "error": "..."}; whatever comes in, there is an answer
-and the agent lives. The cloud connection's sub-connections carry the same. Next: `agent.node`.
+"unbinding-code" | "cloud-examine", ...}. Out: {"ok": true, ...} or {"ok": false, "error": "..."}; whatever comes in,
+there is an answer and the agent lives. The cloud connection's sub-connections carry the same. Next: `agent.node`.
 """
 
 from __future__ import annotations

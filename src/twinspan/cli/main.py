@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server": ("twinspan.cli.server:server", "Make and run a cloud server."),
     "device": ("twinspan.cli.device:device", "Add, watch and reach the devices of a cloud server."),
     "cli": ("twinspan.cli.cli:cli", "Open the command line of a node on this machine."),
+    "doctor": ("twinspan.cli.doctor:doctor", "Say why a device cannot connect to its cloud server."),
     "agent": ("twinspan.cli.agent:agent", "Run the agent of one node."),
 }
 

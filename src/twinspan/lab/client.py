@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from twinspan.model.cloud_check import CloudCheck
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import DeviceReport, Event
 from twinspan.model.errors import Rejected, Retryable, TwinspanError
@@ -44,6 +45,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     now_ns: int = 0
     report: DeviceReport | None = None
     events: tuple[Event, ...] = ()
+    checks: tuple[CloudCheck, ...] = ()
 
 
 # Made here, once: msgspec (0.22) works out a type's decoding at first use, and two threads doing that for the same type
@@ -107,6 +109,10 @@ class AgentClient:
     def open_port(self, link: str) -> None:
         """Ends such an order early; nothing happens if there is none."""
         self.request({"op": "order-end", "order": "port-shutdown", "link": link})
+
+    def examine_cloud(self) -> tuple[CloudCheck, ...]:
+        """Every step of the node's cloud connection, tried by itself."""
+        return self.request({"op": "cloud-examine"}).checks
 
     def request(self, body: Mapping[str, Any]) -> Reply:
         """One request, one answer. Raises AgentUnreachable or AgentRefused."""

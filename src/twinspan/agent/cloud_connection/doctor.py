@@ -27,7 +27,7 @@ _REMEDIES: dict[FailureReason, str] = {
     "refused": "is the cloud server running, and is this its port? The default is 19443",
     "timeout": "a firewall or NAT on the way may drop the packets; TCP to this port must be let out",
     "tls": "something on the way may be taking TLS apart, or another program has the port",
-    "authority": "compare the fingerprint with `twinspan server show`; if the server was set up anew, forget the old one",
+    "authority": "compare its fingerprint with `twinspan server show`; a server set up anew has another one",
     "clock": "set the clock, or configure NTP",
     "not_admitted": "add this serial number on the server (twinspan device add), and compare the password",
     "hardware": "this hardware cannot be managed over a cloud connection",
