@@ -121,6 +121,7 @@ class CloudAgent:
     def _make(self) -> ConnectionManager:
         # Late: a node without a cloud connection shall not pay for TLS and WebSockets.
         from twinspan.agent.cloud_connection.actions import actions_of  # noqa: PLC0415
+        from twinspan.agent.cloud_connection.cli import CliModule  # noqa: PLC0415
         from twinspan.agent.cloud_connection.diagnostics import DiagnosticsModule  # noqa: PLC0415
         from twinspan.agent.cloud_connection.manager import ConnectionManager, ManagerPorts  # noqa: PLC0415
         from twinspan.agent.cloud_connection.services import (  # noqa: PLC0415
@@ -139,6 +140,7 @@ class CloudAgent:
             self._telemetry,
             self._log,
             DiagnosticsModule(node.journal, actions_of(node), lambda: self.status().epoch),
+            CliModule(node.command_line),
         ]
         return ConnectionManager(
             self.identity,
