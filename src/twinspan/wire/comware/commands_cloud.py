@@ -58,7 +58,7 @@ COMMANDS = (
         id="cloud ping",
         pattern="cloud-management ping <interval:int:10-600>",
         undo=("cloud-management ping",),
-        help={"interval": "Ping interval in seconds, 60 by default"},
+        help={"ping": "Ping interval", "interval": "Ping interval in seconds, 60 by default"},
     ),
     Command(
         view=SYSTEM,

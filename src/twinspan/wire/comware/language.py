@@ -21,7 +21,7 @@ from twinspan.wire.comware import (
 )
 from twinspan.wire.comware.command import Language, parents_of
 
-_COMMANDS = (
+COMMANDS = (
     *commands_system.COMMANDS,
     *commands_display.COMMANDS,
     *commands_access.COMMANDS,
@@ -36,4 +36,4 @@ _COMMANDS = (
     *commands_services.COMMANDS,
 )
 
-LANGUAGE = Language(_COMMANDS, parents_of(_COMMANDS))
+LANGUAGE = Language(COMMANDS, parents_of(COMMANDS))

@@ -94,7 +94,7 @@ class _TextReader:
         view = LANGUAGE.by_id[self._path[-1][0]].opens if self._path else SYSTEM
         found = understood(LANGUAGE, view, len(self._path), row)
         if isinstance(found, Mistake):
-            return f"{found.text.removeprefix('% ').removesuffix(chr(39)).strip()} (column {found.column + 1})"
+            return f"{found.what} found (column {found.column + 1})"
         path, meaning, match = self._path[: found.depth], found.match.owner, found.match
         if isinstance(meaning, Undo):
             self.document = take(self.document, path, (meaning.command.id, *meaning.command.together), match.args)

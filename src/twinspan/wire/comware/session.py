@@ -29,7 +29,7 @@ from twinspan.wire.comware.words import in_quotes
 MAX_AHEAD = 65536
 """Keys typed, or pasted, while the shell works on a command; more are dropped, with the bell."""
 MAX_ANSWER = 200_000
-"""Lines of an answer that are kept for a filter; what is beyond is left out, and that is said."""
+"""Lines of an answer that are kept for a filter; what is beyond is left out."""
 _SECRET_WORD = re.compile(
     r"(?<=\s)(s(?:im?|impl?|imple)?|p(?:la?|lain?|laint\w*)?|c(?:ip?|iph?|ipher\w*)?)"
     r'\s+("(?:[^"\\]|\\.)*"?|\S+)',
@@ -49,6 +49,7 @@ class Session:
         self._pager = Pager()
         self._ahead: deque[str] = deque()
         self._answer: list[str] = []
+        self._begun = ""
         self._question: Ask | None = None
         self._filter: LineFilter | None = None
         self._running: Effect | None = None
@@ -210,6 +211,11 @@ class Session:
         return self._running is None and not self._pager.is_waiting()
 
     def _show_answer(self, text: str, *, last: bool) -> None:
+        """Whole lines now; the beginning of one waits for its end, and with a filter everything waits for the last."""
+        text, self._begun = self._begun + text, ""
+        if not last:
+            text, end, self._begun = text.rpartition("\n")
+            text += end
         if self._filter is None:
             self._show(text)
             return

@@ -45,7 +45,9 @@ def played(transcript: str) -> str:
 
 
 def _note(done: list[str], terminal: Terminal, shown: str) -> None:
-    done.extend(f"<< {line}".rstrip() for line in shown.replace("\b", "\\b").replace("\a", "\\a").split("\n"))
+    for character, spelled in (("\r", "\\r"), ("\b", "\\b"), ("\a", "\\a")):
+        shown = shown.replace(character, spelled)
+    done.extend(f"<< {line}".rstrip() for line in shown.split("\n"))
     done.extend(f"== {_effect(effect)}" for effect in terminal.effects)
     terminal.effects.clear()
 
