@@ -44,9 +44,7 @@ def read_bgp(document: Line, notes: Notes) -> Bgp | None:
 def _check_lists(document: Line, notes: Notes) -> None:
     for line in document.every("prefix-list"):
         if " deny " in line.text or "ge" in line.args:
-            notes.refuse(
-                f"prefix-list {line.args['name']}: entries permit, with less-equal; all else is denied."
-            )
+            notes.refuse(f"prefix-list {line.args['name']}: entries permit, with less-equal; all else is denied.")
 
 
 def _originated(view: Line) -> tuple[Originate, ...]:
