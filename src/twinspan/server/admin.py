@@ -14,7 +14,7 @@ import msgspec
 
 from twinspan.model.errors import Rejected, Retryable
 from twinspan.model.secret import encode_hook
-from twinspan.server import admin_accounts, admin_commands, admin_devices
+from twinspan.server import admin_accounts, admin_commands, admin_config, admin_devices
 from twinspan.server.accounts import Principal
 from twinspan.server.admin_route import Call, Office, Result, Route
 from twinspan.server.problem import (
@@ -32,7 +32,7 @@ from twinspan.server.registry import NoSuchDevice, Refused
 
 PREFIX = "/api/v1"
 MAX_QUERY_FIELDS = 20
-ROUTES: tuple[Route, ...] = admin_devices.ROUTES + admin_commands.ROUTES + admin_accounts.ROUTES
+ROUTES: tuple[Route, ...] = admin_devices.ROUTES + admin_config.ROUTES + admin_commands.ROUTES + admin_accounts.ROUTES
 _BEARER = re.compile(r"Bearer +([!-~]{1,256})", re.IGNORECASE)
 
 

@@ -6,7 +6,7 @@ In: nothing. Out: types. Next: `admin_devices.py`, `admin_commands.py`, `admin_a
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from twinspan.model.secret import decode_hook
 from twinspan.server.accounts import Accounts, Principal
 from twinspan.server.commands import CommandQueue, QueuedCommand
+from twinspan.server.config_store import ConfigTable
 from twinspan.server.events import EventLog
 from twinspan.server.problem import ProblemRaised, faults_problem, problem
 from twinspan.server.registry import Fault, NoSuchDevice, Registry
@@ -42,6 +43,9 @@ class Office:
         self.store, self.events, self.relay = store, events, relay
         self.accounts, self.registry = Accounts(store), Registry(store)
         self.commands, self.unbinding = CommandQueue(store), unbinding
+        self.configs = ConfigTable(store)
+        self.reports: Mapping[str, bytes] = {}
+        """Serial to the JSON of its newest report, as far as this worker knows."""
 
     def device(self, principal: Principal, serial: str) -> DeviceRow:
         """A device that `principal` may see. Raises NoSuchDevice."""

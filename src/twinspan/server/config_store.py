@@ -1,14 +1,27 @@
 """Wanted configs of devices: saved whole, by serial; what the device said to them.
 
-In: JSON of a `DeviceConfig`. Out: `WantedConfig`. The table is made here until the resource service owns it. Next:
-`services.ConfigService`.
+In: JSON of a `DeviceConfig`. Out: `WantedConfig`, and whose config is new. The table is made here until the resource
+service owns it. Next: `services.ConfigService`.
 """
 
 from __future__ import annotations
 
+import msgspec
+
 from twinspan.server.services import WantedConfig
 from twinspan.server.store import DeviceStore
 from twinspan.wire.cloud_connection.services import ConfigTaken
+
+
+class ConfigState(msgspec.Struct, frozen=True, kw_only=True):
+    """Which config is wanted of a device, and what the device said to it."""
+
+    serial: str
+    generation: int
+    digest: str
+    taken: bool
+    refusal: str
+    """Empty: the device has not refused it."""
 
 
 class ConfigTable:
@@ -28,9 +41,10 @@ class ConfigTable:
         """On disk before it returns."""
         with self._store.change() as connection:
             connection.execute(
-                "INSERT INTO wanted_config (serial, generation, digest, config) VALUES (?, ?, ?, ?) "
+                "INSERT INTO wanted_config (serial, generation, digest, config, revision) "
+                "VALUES (?, ?, ?, ?, (SELECT COALESCE(MAX(revision), 0) + 1 FROM wanted_config)) "
                 "ON CONFLICT (serial) DO UPDATE SET generation = excluded.generation, digest = excluded.digest, "
-                "config = excluded.config, taken_digest = NULL, refusal = ''",
+                "config = excluded.config, revision = excluded.revision, taken_digest = NULL, refusal = ''",
                 (serial, config.generation, config.digest, config.config),
             )
 
@@ -40,3 +54,20 @@ class ConfigTable:
             "UPDATE wanted_config SET taken_digest = ?, refusal = ? WHERE serial = ? AND digest = ?",
             (answer.digest if answer.accepted else None, answer.detail[:500], serial, answer.digest),
         )
+
+    def state(self, serial: str) -> ConfigState | None:
+        """What came of it; None if nothing is wanted of this device."""
+        row = self._store.hot.execute(
+            "SELECT generation, digest, taken_digest, refusal FROM wanted_config WHERE serial = ?", (serial,)
+        ).fetchone()
+        if row is None:
+            return None
+        generation, digest, taken, refusal = row
+        return ConfigState(serial=serial, generation=generation, digest=digest, taken=taken == digest, refusal=refusal)
+
+    def changed_since(self, revision: int) -> tuple[int, tuple[str, ...]]:
+        """The newest revision, and whose configs are newer than the one given."""
+        rows = self._store.hot.execute(
+            "SELECT revision, serial FROM wanted_config WHERE revision > ? ORDER BY revision", (revision,)
+        ).fetchall()
+        return (rows[-1][0] if rows else revision), tuple(serial for _, serial in rows)

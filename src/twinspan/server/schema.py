@@ -120,7 +120,13 @@ CREATE TABLE wanted_config (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG)
+_CONFIG_REVISION = """
+-- Grows with every change of a wanted config: each worker looks for what is newer than it has seen.
+ALTER TABLE wanted_config ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX wanted_config_revision ON wanted_config (revision);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG, _CONFIG_REVISION)
 """Step n leads from version n to n + 1. A step that was ever released is never changed."""
 VERSION = len(MIGRATIONS)
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from twinspan.server.clock import pause
 from twinspan.server.tunnel import Subconnection
 from twinspan.wire.cloud_connection.messages import CloseCode
 from twinspan.wire.cloud_connection.services import (
@@ -23,6 +24,9 @@ from twinspan.wire.cloud_connection.services import (
     ReportTaken,
     ServiceMessage,
 )
+
+WATCH_S = 0.5
+"""Between two looks at the store for configs that are new."""
 
 
 class Service(Protocol):
@@ -56,6 +60,9 @@ class ConfigStore(Protocol):
     def taken(self, serial: str, answer: ConfigTaken) -> None:
         """What the device said to it."""
 
+    def changed_since(self, revision: int) -> tuple[int, tuple[str, ...]]:
+        """The newest revision, and whose configs are newer than the one given."""
+
 
 class ConfigService:
     """Whole configs down; an equal digest is not sent."""
@@ -88,6 +95,15 @@ class ConfigService:
         if self._connections.get(connection.serial) is connection:
             del self._connections[connection.serial]
             self._have.pop(connection.serial, None)
+
+    async def watch(self) -> None:
+        """For ever: push what anybody, also another worker, has put into the store."""
+        revision, _ = self._store.changed_since(-1)
+        while True:
+            await pause(WATCH_S)
+            revision, serials = self._store.changed_since(revision)
+            for serial in serials:
+                self.push(serial)
 
     def push(self, serial: str) -> bool:
         """Send the wanted config if the device is here and has another one. Whether it was sent."""

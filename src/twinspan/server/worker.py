@@ -83,6 +83,7 @@ class Worker:
         commands = CommandQueue(self.store)
         self.diagnostics = DiagnosticsService(commands)
         office = Office(self.store, self.events, HubRelay(self.hub, self.diagnostics), unbinding)
+        office.reports = self.telemetry.reports
         cli = CliService(options.state_dir / "recordings", self._noted)
         self.services: dict[str, Service] = {
             names.CONFIG: self.config,
