@@ -36,13 +36,13 @@ class CommandLine:
 
         return load_cipher(self._dir)
 
-    def open(self, terminal: Terminal, user: User, *, patient: bool = False) -> Shell:
+    def open(self, terminal: Terminal, user: User, *, patient: bool = False, idle_s: float | None = None) -> Shell:
         """A shell that is still to be started. Raises Rejected if there are too many."""
         from twinspan.agent.shell import Shell  # noqa: PLC0415
 
         if len(self._shells) >= MAX_SHELLS:
             raise Rejected(f"{MAX_SHELLS} sessions are open already", remedy="end one of them first")
-        shell = Shell(self, terminal, user, patient=patient)
+        shell = Shell(self, terminal, user, patient=patient, idle_s=idle_s)
         self._shells.append(shell)
         self.node.events.record("config", "command line opened", f"{user.name} ({user.way})")
         return shell

@@ -32,6 +32,7 @@ from twinspan.agent.orders import Orders
 from twinspan.agent.ownership import Ownership
 from twinspan.agent.ports import make_drivers
 from twinspan.agent.report import build_report
+from twinspan.agent.ssh_door import SshDoor
 from twinspan.agent.world import World
 from twinspan.drivers.icmp import ProbeResult
 from twinspan.drivers.netlink import NetlinkMonitor
@@ -63,6 +64,7 @@ class Node:
         self.started_ns: int = steady_ns()
         self.ownership = Ownership(self.journal)
         self.command_line = CommandLine(self, node_dir)
+        self.ssh = SshDoor(self.command_line, node_dir)
         self.cloud: CloudAgent = CloudAgent(self, node_dir)
         self.on_cloud_options = self.cloud.dhcp_heard
         self.events.on_event = self.cloud.on_event
@@ -83,6 +85,7 @@ class Node:
                 group.create_task(self.orders.run(), name="orders"),
                 group.create_task(serve(self, self._socket), name="api"),
                 group.create_task(serve_cli(self.command_line, self._cli_socket), name="cli"),
+                group.create_task(self.ssh.run(), name="ssh"),
                 group.create_task(self.cloud.run(), name="cloud"),
             ]
             await stop.wait()
@@ -145,6 +148,7 @@ class Node:
         self.converger.set_config(config)
         self.cloud.config_changed(config)
         self.command_line.config_changed(config)
+        self.ssh.config_changed(config)
 
     async def report(self) -> DeviceReport:
         return await build_report(self)

@@ -20,9 +20,7 @@ async def run_script(
     output = _Lines(show)
     shell = desk.open(output, user, patient=True)
     try:
-        shell.start()
-        shell.typed(b"screen-length disable\r")
-        await shell.idle()
+        shell.start(paging=False)
         output.begin(echo=transcript, prompt=shell.prompt)
         for line in lines:
             output.expect_echo()

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from twinspan.agent.errands import Errand, errand_for
+from twinspan.agent.password import new_passwords, with_verifiers
+from twinspan.model.device_access import LocalUser
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import TwinspanError
 from twinspan.wire.comware.effects import WAITING, ChangeConfig, Effect, EffectOrOutput, Interrupt, Output, Quit
@@ -28,6 +30,8 @@ MAX_TYPED = 64 << 10
 """Bytes typed ahead of what is worked on; a terminal that sends more at once is cut off."""
 MAX_WAITING = 4 << 20
 """Bytes shown ahead of a terminal that does not read; then it is cut off."""
+REMOTE_IDLE_S = 600.0
+"""Without a key for so long a session over a network ends, as this family of devices has it."""
 _PIECE = 16 << 10
 _LINE_END = re.compile(rb"[\r\n]")
 _MISTAKE = re.compile(rb"^ ?% ", re.MULTILINE)
@@ -62,8 +66,13 @@ class Shell:
     once, which knows what they mean while something runs.
     """
 
-    def __init__(self, desk: CommandLine, terminal: Terminal, user: User, *, patient: bool = False) -> None:
+    def __init__(
+        self, desk: CommandLine, terminal: Terminal, user: User, *, patient: bool = False, idle_s: float | None = None
+    ) -> None:
         self._desk, self._terminal, self.user, self._patient = desk, terminal, user, patient
+        self._idle_s = idle_s
+        self._left_alone: asyncio.TimerHandle | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._session = Session(desk.running(), desk.cipher, draft=desk.draft)
         self._typed = bytearray()
         self._shown: deque[bytes] = deque()
@@ -86,9 +95,12 @@ class Shell:
         """Whoever can keep the terminal from sending should."""
         return len(self._typed) > MAX_TYPED // 2 or bool(self._shown)
 
-    def start(self) -> None:
-        """Show the first prompt."""
+    def start(self, *, paging: bool = True) -> None:
+        """Show the first prompt. Without `paging` no output ever waits for a key."""
+        if not paging:
+            self._session.feed(b"screen-length disable\r")
         self._carry_out(self._session.start())
+        self._note_life()
         self._note_idle()
 
     def typed(self, data: bytes) -> None:
@@ -104,6 +116,7 @@ class Shell:
             self.close("more was typed at once than is taken")
             return
         self._typed += data
+        self._note_life()
         self._work()
 
     def no_more(self) -> None:
@@ -128,8 +141,9 @@ class Shell:
         self._closed = True
         if self._errand is not None:
             self._errand.cancel()
-        if self._again is not None:
-            self._again.cancel()
+        for handle in (self._again, self._settling, self._left_alone):
+            if handle is not None:
+                handle.cancel()
         self._desk.left(self)
         self._idle.set()
         self._terminal.close(why)
@@ -149,7 +163,8 @@ class Shell:
         return self._errand is not None
 
     def _can_work(self) -> bool:
-        return not self._closed and not self._shown and not (self._patient and self._is_busy())
+        held = self._settling is not None or (self._patient and self._is_busy())
+        return not self._closed and not self._shown and not held
 
     def _work(self) -> None:
         """One line now; the next ones have their turn after everybody else had theirs."""
@@ -167,12 +182,19 @@ class Shell:
         self._work()
 
     def _note_idle(self) -> None:
-        if self._typed or self._is_busy() or self._shown:
+        if self._typed or self._is_busy() or self._shown or self._settling is not None:
             self._idle.clear()
         elif self._last and not self._closed:
             self.close()
         else:
             self._idle.set()
+
+    def _note_life(self) -> None:
+        if self._left_alone is not None:
+            self._left_alone.cancel()
+        if self._idle_s is not None:
+            loop = asyncio.get_running_loop()
+            self._left_alone = loop.call_later(self._idle_s, self.close, "nothing was typed for too long")
 
     # ------------------------------------------------------------------------------------------------ effects
 
@@ -203,15 +225,40 @@ class Shell:
             self.close("what is shown is not read")
 
     def _change(self, change: ChangeConfig) -> None:
-        problem = DENIED
-        if self.user.may_change:
-            try:
-                self._desk.change(self, change)
-            except TwinspanError as error:
-                problem = f" % {error}\r\n".encode()
-            else:
-                return
-        self._show(problem)
+        if not self.user.may_change:
+            self._refuse(DENIED)
+            return
+        typed = new_passwords(change.config, self._desk.running())
+        if not typed:
+            self._make(change)
+            return
+        loop = asyncio.get_running_loop()
+        self._settling = loop.create_task(self._make_without_passwords(change, typed), name="password")
+        self._settling.add_done_callback(self._settled)
+
+    def _make(self, change: ChangeConfig) -> None:
+        try:
+            self._desk.change(self, change)
+        except (TwinspanError, OSError) as error:
+            self._refuse(f" % {error}\r\n".encode())
+
+    async def _make_without_passwords(self, change: ChangeConfig, typed: tuple[LocalUser, ...]) -> None:
+        """What runs and is saved has verifiers in the place of passwords."""
+        before = self._desk.running()
+        config = await with_verifiers(change.config, typed)
+        if self._desk.running() != before:
+            self._refuse(b" % The configuration was changed by somebody else meanwhile; type the line again.\r\n")
+        else:
+            self._make(msgspec.structs.replace(change, config=config))
+
+    def _settled(self, task: asyncio.Task[None]) -> None:
+        self._settling = None
+        if not self._closed and not task.cancelled():
+            task.result()
+            self._work()
+
+    def _refuse(self, sentence: bytes) -> None:
+        self._show(sentence)
         self._session.update(self._desk.running())
 
     def _begin(self, effect: Effect) -> None:

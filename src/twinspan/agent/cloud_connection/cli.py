@@ -59,16 +59,16 @@ class CliModule:
             link.websocket.close(CloseCode.PROTOCOL, "no message of this service")
 
     def _open(self, link: Link, message: CliOpen) -> None:
-        from twinspan.agent.shell import User  # noqa: PLC0415  late: it loads the whole language
+        from twinspan.agent.shell import REMOTE_IDLE_S, User  # noqa: PLC0415  late: it loads the whole language
 
         if message.session in self._terminals:
             return
         if len(self._terminals) >= MAX_SESSIONS:
             link.send(CliClose(session=message.session, detail=f"{MAX_SESSIONS} sessions are open already"))
             return
-        terminal = _Terminal(self, link, message.session)
+        terminal, user = _Terminal(self, link, message.session), User(name=message.user, way="cloud server")
         try:
-            terminal.shell = self._desk.open(terminal, User(name=message.user, way="cloud server"))
+            terminal.shell = self._desk.open(terminal, user, idle_s=REMOTE_IDLE_S)
         except Rejected as error:
             link.send(CliClose(session=message.session, detail=str(error)))
             return
