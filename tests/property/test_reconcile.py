@@ -59,11 +59,11 @@ def carried_out(state: KernelState, step: Step) -> KernelState:
             ruleset.add(step.rule)
         case "rule_del" if step.rule:
             ruleset.remove(step.rule)
-        case _ if (link is not None and step.value is not None) or step.verb == "link_up":
+        case _ if (link is not None and step.value is not None) or step.verb in {"link_up", "link_down"}:
             assert link is not None
             changed = {
                 "mtu": link.mtu if step.verb != "mtu" else int(step.value or 0),
-                "admin_up": link.admin_up or step.verb == "link_up",
+                "admin_up": step.verb == "link_up" or (link.admin_up and step.verb != "link_down"),
                 "addresses": link.addresses | {step.value or ""}
                 if step.verb == "address_add"
                 else link.addresses - {step.value or ""}
@@ -77,9 +77,9 @@ def carried_out(state: KernelState, step: Step) -> KernelState:
 
 
 def raised(want: KernelState) -> KernelState:
-    """A wanted state never asks for a link to be down: nobody plans an outage."""
+    """A wanted state never asks for a link without carrier: that is nobody's to give."""
     up = {
-        n: KernelLink(name=n, admin_up=True, carrier=True, mtu=k.mtu, addresses=k.addresses)
+        n: KernelLink(name=n, admin_up=k.admin_up, carrier=True, mtu=k.mtu, addresses=k.addresses)
         for n, k in want.links.items()
     }
     return KernelState(links=up, routes=want.routes, rules=want.rules, forwarding=want.forwarding)

@@ -162,8 +162,8 @@ def _line(step: Step) -> str:
         return _route_line("del", step.route)
     if step.verb == "mtu":
         return f"link set dev {step.link} mtu {step.value}"
-    if step.verb == "link_up":
-        return f"link set dev {step.link} up"
+    if step.verb in {"link_up", "link_down"}:
+        return f"link set dev {step.link} {step.verb.removeprefix('link_')}"
     verb = "replace" if step.verb == "address_add" else "del"
     nodad = " nodad" if verb == "replace" and ":" in (step.value or "") else ""
     return f"addr {verb} {step.value} dev {step.link}{nodad}"

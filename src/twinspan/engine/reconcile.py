@@ -24,7 +24,16 @@ IPV6_DEFAULT_METRIC = 1024
 """IP6_RT_PRIO_USER: the kernel turns metric 0 into this for IPv6."""
 
 StepVerb = Literal[
-    "forwarding", "link_up", "mtu", "address_add", "address_del", "rule_add", "rule_del", "route_replace", "route_del"
+    "forwarding",
+    "link_up",
+    "link_down",
+    "mtu",
+    "address_add",
+    "address_del",
+    "rule_add",
+    "rule_del",
+    "route_replace",
+    "route_del",
 ]
 
 
@@ -184,9 +193,12 @@ def _links(config: DeviceConfig, view: View, observed: Mapping[str, KernelLink])
     for link in config.links:
         if link.name in observed or link.kind == "physical":
             mtu = 65536 if link.kind == "loopback" else max(link.mtu, raised.get(link.name, 0))
-            up = link.name not in view.shut_links
             links[link.name] = KernelLink(
-                name=link.name, admin_up=up, carrier=True, mtu=mtu, addresses=frozenset(link.addresses)
+                name=link.name,
+                admin_up=_up(link.name, config, view, observed),
+                carrier=True,
+                mtu=mtu,
+                addresses=frozenset(link.addresses),
             )
     for tunnel in config.tunnels:
         device = view.devices.get(tunnel.name)
@@ -195,6 +207,13 @@ def _links(config: DeviceConfig, view: View, observed: Mapping[str, KernelLink])
                 name=device, admin_up=True, carrier=True, mtu=tunnel.mtu, addresses=frozenset(tunnel.inner_addresses)
             )
     return links
+
+
+def _up(link: str, config: DeviceConfig, view: View, observed: Mapping[str, KernelLink]) -> bool:
+    """A link that an order keeps down is left as it is: whoever ends the order opens it."""
+    if link in config.shutdown:
+        return False
+    return link not in view.shut_links or (link in observed and observed[link].admin_up)
 
 
 def _link_steps(name: str, link: KernelLink, seen: KernelLink | None) -> list[Step]:
@@ -206,6 +225,8 @@ def _link_steps(name: str, link: KernelLink, seen: KernelLink | None) -> list[St
     steps += [Step(verb="address_add", link=name, value=a) for a in sorted(link.addresses - seen.addresses)]
     if link.admin_up and not seen.admin_up:
         steps.append(Step(verb="link_up", link=name))
+    if seen.admin_up and not link.admin_up:
+        steps.append(Step(verb="link_down", link=name))
     return steps
 
 

@@ -74,8 +74,8 @@ class FakeKernel:
             addresses = links[step.link].addresses
             changed = addresses | {step.value} if step.verb == "address_add" else addresses - {step.value}
             links[step.link] = replace(links[step.link], addresses=changed)
-        elif step.verb == "link_up" and step.link:
-            links[step.link] = replace(links[step.link], admin_up=True)
+        elif step.verb in {"link_up", "link_down"} and step.link:
+            links[step.link] = replace(links[step.link], admin_up=step.verb == "link_up")
         self.state = replace(self.state, routes=frozenset(routes.values()), links=links)
 
 

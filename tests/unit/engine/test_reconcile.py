@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from twinspan.engine.reconcile import STANDBY_METRIC, View, wanted
+from twinspan.engine.reconcile import STANDBY_METRIC, Step, View, plan, wanted
 from twinspan.model.device_config import (
     DeviceConfig,
     Failover,
     FailoverSpan,
     IpsecTunnel,
+    Link,
     NextHop,
     PolicyRule,
     RouteTable,
     StaticRoute,
 )
-from twinspan.model.kernel import KernelLink, KernelRoute, KernelRule
+from twinspan.model.kernel import KernelLink, KernelRoute, KernelRule, KernelState
 from twinspan.model.secret import Secret
 
 TWO = (NextHop(tunnel="t1", track="one"), NextHop(tunnel="t2", track="two"))
@@ -138,3 +139,26 @@ def test_a_rule_without_a_source_holds_for_both_families() -> None:
     config = replace(CONFIG, rules=(PolicyRule(priority=1, table="pin"),))
     found = wanted(config, View(devices=DEVICES), LINKS).rules
     assert {(r.family, r.source) for r in found} == {("ipv4", None), ("ipv6", None)}
+
+
+SHUT = DeviceConfig(node="gateway", role="gateway", site="s", links=(Link(name="eth0"),), shutdown=("eth0",))
+
+
+def link_steps(config: DeviceConfig, *, up: bool, shut: frozenset[str] = frozenset()) -> list[Step]:
+    seen = {"eth0": KernelLink(name="eth0", admin_up=up, carrier=True, mtu=1500)}
+    view = View(devices={}, shut_links=shut)
+    return list(plan(wanted(config, view, seen), KernelState(links=seen), frozenset()))
+
+
+def test_a_link_that_is_shut_by_hand_is_taken_down_and_stays_down():
+    assert link_steps(SHUT, up=True) == [Step(verb="link_down", link="eth0")]
+    assert link_steps(SHUT, up=False) == []
+
+
+def test_a_link_that_is_shut_no_more_comes_up():
+    assert link_steps(replace(SHUT, shutdown=()), up=False) == [Step(verb="link_up", link="eth0")]
+
+
+def test_a_link_under_an_order_is_left_to_whoever_ends_the_order():
+    for up in (True, False):
+        assert link_steps(replace(SHUT, shutdown=()), up=up, shut=frozenset({"eth0"})) == []

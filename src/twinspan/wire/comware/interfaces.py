@@ -48,6 +48,8 @@ def read_interfaces(document: Line, notes: Notes) -> Interfaces:
         notes.links[name] = link
         if view.has("shutdown"):
             shutdown.append(link.name)
+            if link.kind == "loopback":
+                notes.refuse(f"{name} is never shut: programs of this device speak to one another over it.")
         if view.has("description"):
             descriptions.append((link.name, view.get("description", "text")))
         if view.has("dhcp-alloc") or view.has("dhcp-client"):

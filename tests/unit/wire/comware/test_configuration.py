@@ -351,6 +351,12 @@ def test_shutdown_holds_a_link_down_and_undo_lets_it_up(gateway: Terminal) -> No
     assert gateway.config.shutdown == ()
 
 
+def test_a_loopback_is_never_shut(gateway: Terminal) -> None:
+    gateway.line("interface LoopBack0")
+    assert "never shut" in gateway.line("shutdown")
+    assert gateway.config.shutdown == ()
+
+
 def test_a_subinterface_is_a_vlan_of_its_port(system: Terminal) -> None:
     config = pasted(
         system,
