@@ -162,7 +162,7 @@ async def _dispatch(node: Node, request: tuple[str, Any]) -> dict[str, Any]:
         case "order-end", OpenLink(link=link):
             await node.orders.open(link)
             return {}
-        case (("cloud-reset" | "unbinding-code"), order):
+        case (("cloud-reset" | "unbinding-code" | "cloud-examine"), order):
             return await _cloud_order(node, order)
         case _:
             return {"now_ns": time.time_ns()}

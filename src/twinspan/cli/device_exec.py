@@ -59,8 +59,8 @@ def exec_(
 
     \b
     Examples:
-      twinspan device exec 210235A1K9B1234567 ping host=192.0.2.1
-      twinspan device exec 210235A1K9B1234567 ping host=192.0.2.1 --ttl 3600 --wait 0
+      twinspan device exec 210235A1K9B1234567 ping destination=192.0.2.1
+      twinspan device exec 210235A1K9B1234567 ping destination=192.0.2.1 --ttl 3600 --wait 0
       twinspan device exec 210235A1K9B1234567 --result 8Jk2...
     """
     asked = [options["result"], options["cancel"], name]
@@ -94,7 +94,7 @@ def _arguments(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise Rejected(f"{pair!r} is no KEY=VALUE", remedy="for example: host=192.0.2.1")
+            raise Rejected(f"{pair!r} is no KEY=VALUE", remedy="for example: destination=192.0.2.1")
         if key in found:
             raise Rejected(f"{key} is given twice", remedy="leave one of them out")
         found[key] = value

@@ -54,6 +54,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     upgrade: Upgrade
     pin: Pin
+    local: tuple[str, int] | None = None
+    """Address and port it dialled from."""
 
 
 class Attempts:
@@ -151,7 +153,9 @@ class Attempts:
         except BaseException:
             connection.transport.abort()
             raise
-        return Opened(endpoint=endpoint, target=target, session=session, upgrade=done, pin=pin)
+        name = connection.transport.get_extra_info("sockname")
+        local = (str(name[0]), int(name[1])) if name else None
+        return Opened(endpoint=endpoint, target=target, session=session, upgrade=done, pin=pin, local=local)
 
     # ------------------------------------------------------------------------------------------------ proofs and trust
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from twinspan.agent.clock import steady_ns, wall_ns
 from twinspan.agent.cloud_connection.attempt import Attempts
 from twinspan.agent.cloud_connection.dial import DialFailed, Target, fetch_authorities, open_connection
-from twinspan.agent.cloud_connection.trust import TrustStore, blind_context, fingerprint
+from twinspan.agent.cloud_connection.trust import TrustStore, acceptable, blind_context, fingerprint
 from twinspan.model.cloud_check import CloudCheck, Topic
 from twinspan.model.cloud_management import CloudManagement
 from twinspan.model.cloud_status import FAILURE_TEXT, CloudStatus, FailureReason
@@ -47,11 +47,13 @@ async def examine(
     order = dial_order(config, dhcp_domain)
     checks = [_servers(order), _password(status), _clock(status, trust)]
     for endpoint in order:
-        checks += [check async for check in _endpoint(endpoint, attempts, trust)]
+        checks += [check async for check in _endpoint(endpoint, attempts, trust, config.fingerprint)]
     return (*checks, _serial(status), _state(status))
 
 
-async def _endpoint(endpoint: Endpoint, attempts: Attempts, trust: TrustStore) -> AsyncIterator[CloudCheck]:
+async def _endpoint(
+    endpoint: Endpoint, attempts: Attempts, trust: TrustStore, wanted: str | None
+) -> AsyncIterator[CloudCheck]:
     name = f"{endpoint.domain} port {endpoint.port}"
     try:
         targets = await attempts.targets(endpoint)
@@ -61,11 +63,11 @@ async def _endpoint(endpoint: Endpoint, attempts: Attempts, trust: TrustStore) -
         return
     yield _check("dns", name, True, ", ".join(target.address for target in targets))
     for target in targets:
-        for check in await _target(target, trust):
+        for check in await _target(target, trust, wanted):
             yield check
 
 
-async def _target(target: Target, trust: TrustStore) -> list[CloudCheck]:
+async def _target(target: Target, trust: TrustStore, wanted: str | None) -> list[CloudCheck]:
     where = f"{target.address} port {target.port}"
     try:
         offered = await fetch_authorities(target, lambda _: None, blind_context())
@@ -74,7 +76,11 @@ async def _target(target: Target, trust: TrustStore) -> list[CloudCheck]:
         return [_failed("tls" if failed.reason in ("tls", "protocol") else topic, where, failed)]
     found = [_check("port", where, True, "a cloud server answers")]
     pin = trust.memory.pins.get(target.domain)
-    authorities = pin.authorities if pin is not None else offered
+    authorities = pin.authorities if pin is not None else acceptable(offered, wanted)
+    if not authorities:
+        shown = ", ".join(fingerprint(pem)[:16] + "…" for pem in offered[:4])
+        other = DialFailed("authority", f"it is {shown}, and {wanted} is configured")
+        return [*found, _failed("tls", where, other)]
     context = trust.context(authorities, wall_ns(steady_ns()))
     try:
         connection = await open_connection(target, context, lambda _: None)

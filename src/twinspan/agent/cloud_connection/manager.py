@@ -153,6 +153,8 @@ class ConnectionManager:
                 changed = loop.create_task(self._changed.wait(), name="cloud settings")
                 await asyncio.wait((cycle, changed), return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
+                if cycle.done():
+                    cycle.result()  # it never ends by itself: this raises our mistake, for the supervisor
             finally:
                 cycle.cancel()
                 await asyncio.gather(cycle, return_exceptions=True)
@@ -284,6 +286,8 @@ class ConnectionManager:
             server_domain=opened.endpoint.domain,
             server_port=target.port,
             server_address=target.address,
+            local_address=opened.local[0] if opened.local else None,
+            local_port=opened.local[1] if opened.local else None,
             connected_at_ns=wall_ns(steady_ns()),
             failure=None,
             failure_detail="",

@@ -66,6 +66,8 @@ class SubState(msgspec.Struct, kw_only=True):
     since_ns: int | None = None
     reason: str = ""
     link: Link | None = None
+    heard_ns: int = 0
+    """When the last frame came in on it."""
 
 
 class Session:
@@ -165,9 +167,21 @@ class Session:
                     return
                 if due == "ping":
                     self.websocket.ping()
+                    self._ping_links()
                 else:
                     self.websocket.send(encode(Keepalive(sequence=self._liveness.sequence)))
             await pause(max(0.0, (self._liveness.next_ns() - steady_ns()) / NS_PER_S))
+
+    def _ping_links(self) -> None:
+        """Each sub-connection has a NAT entry and a path of its own: one that has died is opened anew alone."""
+        now_ns = steady_ns()
+        for state in self.subconnections.values():
+            if state.link is None:
+                continue
+            if now_ns - state.heard_ns >= self._liveness.dead_ns:
+                state.link.websocket.abort()
+            else:
+                state.link.websocket.ping()
 
     # ------------------------------------------------------------------------------------------------ sub-connections
 
@@ -195,15 +209,22 @@ class Session:
             if not over.done():
                 over.set_result(reason or f"closed with code {code}")
 
+        def heard() -> None:
+            state.heard_ns = steady_ns()
+            self._liveness.heard(state.heard_ns)
+
         link.websocket.on_closed = closed
-        link.websocket.on_heard = self._heard
+        link.websocket.on_heard = heard
         feed(module, link)
         connection = await open_connection(self._target_of(url), self._context, _silent)
         await upgrade(connection, url, link.websocket)
-        state.state, state.since_ns, state.link = "Established", steady_ns(), link
+        state.since_ns = state.heard_ns = steady_ns()
+        state.state, state.link = "Established", link
         running = asyncio.get_running_loop().create_task(module.run(link), name=f"cloud {module.name} module")
         try:
             await asyncio.wait((running, over), return_when=asyncio.FIRST_COMPLETED)
+            if running.done() and (error := running.exception()) is not None:
+                return f"the service failed: {error!r}"[:200]
             return over.result() if over.done() else "the service ended"
         finally:
             running.cancel()
@@ -215,8 +236,14 @@ class Session:
         netloc = urlsplit(url).netloc
         if netloc == self.target.netloc:
             return self.target
-        parts = urlsplit(url)
-        return msgspec.structs.replace(self.target, domain=parts.hostname or "", port=parts.port or 443)
+        try:
+            parts = urlsplit(url)
+            domain, port = parts.hostname, parts.port
+        except ValueError:
+            domain = port = None
+        if not domain or not port:
+            raise DialFailed("protocol", "the URL of a service names no host and port")
+        return msgspec.structs.replace(self.target, domain=domain, port=port)
 
     async def _ask_url(self, name: str) -> str:
         waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
