@@ -12,7 +12,7 @@ import msgspec
 
 from twinspan.wire.comware.command import Args, Identity
 
-MAX_LINES = 8192
+MAX_LINES = 4096
 """Lines of a document. A gateway with hundreds of prefixes stays far below."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.unit.wire.comware.terminal import ROOT
 
 from twinspan.wire.comware.grammar import Choice, Keyword, Leaf, Parameter, Sequence, parse_pattern
 from twinspan.wire.comware.help_text import HELP
@@ -211,3 +212,10 @@ def test_every_view_that_is_opened_has_commands_and_every_view_with_commands_is_
 def test_two_patterns_of_one_view_are_never_the_same() -> None:
     patterns = [(c.view, p) for c in COMMANDS for p in (c.pattern, *(f"undo {u}" for u in c.undo))]
     assert len(set(patterns)) == len(patterns)
+
+
+def test_every_own_line_is_on_the_reference_page() -> None:
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
+    own = {" ".join(c.pattern.split()[:2]) for c in COMMANDS if c.pattern.startswith("twinspan ")}
+    assert own
+    assert {line for line in own if f"`{line}" not in page} == set()
