@@ -19,6 +19,7 @@ class Relay:
         self.connections = 0
         self.sent_at: list[float] = []
         """When the device sent something."""
+        self._lost: set[int] = set()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -38,21 +39,21 @@ class Relay:
             writer.transport.abort()
             return
         self._writers |= {writer, onward[1]}
-        last = [time.monotonic()]
+        last, port = [time.monotonic()], writer.get_extra_info("peername")[1]
         loop = asyncio.get_running_loop()
         for source, sink, device in ((reader, onward[1], True), (onward[0], writer, False)):
-            task = loop.create_task(self._pump(source, sink, device, last))
+            task = loop.create_task(self._pump(source, sink, device, last, port))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _pump(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, device: bool, last: list[float]
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, device: bool, last: list[float], port: int
     ) -> None:
         lost = False
         try:
             while data := await source.read(65536):
                 now = time.monotonic()
-                lost = lost or self.silent
+                lost = lost or self.silent or port in self._lost
                 if self._idle_limit_s is not None and now - last[0] > self._idle_limit_s:
                     lost = True
                 last[0] = now if not lost else last[0]
@@ -66,6 +67,10 @@ class Relay:
         finally:
             if not self.silent and not lost:
                 sink.transport.abort()
+
+    def lose(self, port: int) -> None:
+        """Swallow what belongs to the connection that the device opened from that port."""
+        self._lost.add(port)
 
     def cut(self) -> None:
         """Reset every connection."""

@@ -106,6 +106,7 @@ class ConnectionManager:
         self._trust.change(dhcp_domain=domain, dhcp_password=password)
         self._note(dhcp_note=note)
         if reconnect:
+            self._current = None  # from the first server on: the one before is still in the order, behind it
             self._interrupt(Down(reason="dhcp", detail="DHCP brought another server or password"))
 
     def reset(self) -> None:

@@ -21,11 +21,12 @@ class DeviceLiveness:
 
     def __init__(self, keepalive_s: float, ping_s: float, dead_after_s: float | None, now_ns: int) -> None:
         self._keepalive_ns = int(keepalive_s * NS_PER_S)
-        self._dead_ns = int(KEEPALIVES_LOST * keepalive_s * NS_PER_S)
+        self.dead_ns = int(KEEPALIVES_LOST * keepalive_s * NS_PER_S)
+        """After so long a silence the path is dead."""
         if dead_after_s is not None:
-            self._dead_ns = min(self._dead_ns, int(dead_after_s * NS_PER_S))
+            self.dead_ns = min(self.dead_ns, int(dead_after_s * NS_PER_S))
         # A path that shall be found dead within `dead_after_s` must be asked three times within it.
-        self._ping_ns = min(int(ping_s * NS_PER_S), self._dead_ns // KEEPALIVES_LOST)
+        self._ping_ns = min(int(ping_s * NS_PER_S), self.dead_ns // KEEPALIVES_LOST)
         self._next_keepalive_ns = now_ns + self._keepalive_ns
         self._next_ping_ns = now_ns + self._ping_ns
         self._heard_ns = now_ns
@@ -37,7 +38,7 @@ class DeviceLiveness:
 
     def due(self, now_ns: int) -> tuple[Due, ...]:
         """What has to happen now; `dead` alone once the path is dead."""
-        if now_ns - self._heard_ns >= self._dead_ns:
+        if now_ns - self._heard_ns >= self.dead_ns:
             return ("dead",)
         found: list[Due] = []
         if now_ns >= self._next_keepalive_ns:
@@ -51,7 +52,7 @@ class DeviceLiveness:
 
     def next_ns(self) -> int:
         """When `due` has something to say at the latest."""
-        return min(self._next_keepalive_ns, self._next_ping_ns, self._heard_ns + self._dead_ns)
+        return min(self._next_keepalive_ns, self._next_ping_ns, self._heard_ns + self.dead_ns)
 
 
 def silence_limit_s(keepalive_s: float, ping_s: float, dead_after_s: float | None) -> float:

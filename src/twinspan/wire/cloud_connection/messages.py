@@ -33,6 +33,10 @@ Serial = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-
 ServiceName = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9-]*$")]
 Text = Annotated[str, msgspec.Meta(max_length=512)]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Url = Annotated[
+    str, msgspec.Meta(max_length=2048, pattern=r"^wss?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/[!-~]*$")
+]
+"""What a device opens: it always stays on the server that it logged in to."""
 
 Method = Literal["password", "token", "certificate"]
 FailureReason = Literal["not_admitted", "protocol", "version", "busy", "sequence"]
@@ -158,7 +162,7 @@ class RegistrationResponse(msgspec.Struct, frozen=True, kw_only=True):
 
     result: Literal["success"] = "success"
     version: int = 1
-    url: str
+    url: Url
     """Of the worker that owns the device from now on; its ticket is good once, for 60 s."""
     epoch: int
     server_time_ns: int
@@ -194,7 +198,7 @@ class KeepaliveReply(msgspec.Struct, frozen=True, kw_only=True, tag="keepalive-r
 
 class ServiceUrl(msgspec.Struct, frozen=True, kw_only=True):
     service: str
-    url: str
+    url: Url
 
 
 class Subconnections(msgspec.Struct, frozen=True, kw_only=True, tag="subconnections", tag_field="type"):
