@@ -148,7 +148,9 @@ class CloudAgent:
             TrustStore(node.journal),
             modules,
             ManagerPorts(
-                record=lambda what, detail: node.events.record("cloud", what, detail), dns_servers=self._dns_servers
+                record=lambda what, detail: node.events.record("cloud", what, detail),
+                dns_servers=self._dns_servers,
+                config=lambda: node.converger.config,
             ),
         )
 

@@ -21,6 +21,7 @@ from twinspan.agent.cloud_connection.doctor import examine
 from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Down, Session
 from twinspan.agent.cloud_connection.trust import Pin, TrustStore, fingerprint
+from twinspan.agent.cloud_connection.way import find_way
 from twinspan.engine.dhcp_trust import Running
 from twinspan.model.cloud_check import CloudCheck
 from twinspan.model.cloud_management import CloudManagement
@@ -32,6 +33,7 @@ from twinspan.model.cloud_status import (
     SubConnection,
     ValueSource,
 )
+from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.secret import Secret
 from twinspan.wire.cloud_connection.backoff import NS_PER_S, BackoffState, after_establishment, next_wait
@@ -58,6 +60,8 @@ class ManagerPorts(msgspec.Struct, frozen=True, kw_only=True):
     """(what, detail): an event."""
     dns_servers: Callable[[], tuple[str, ...]] = tuple
     """Of the node's own; none: the system's resolver is asked."""
+    config: Callable[[], DeviceConfig | None] = lambda: None
+    """The node's whole config: its links tell which way is left."""
 
 
 class ConnectionManager:
@@ -69,7 +73,7 @@ class ConnectionManager:
         modules: Sequence[Module],
         ports: ManagerPorts,
     ) -> None:
-        self._record = ports.record
+        self._ports, self._record = ports, ports.record
         self._trust = trust
         self._attempts = Attempts(identity, boot_id, trust, modules, ports.dns_servers)
         self._config: CloudManagement | None = None
@@ -233,15 +237,22 @@ class ConnectionManager:
         staying = loop.create_task(opened.session.stay(), name="cloud session")
         better = preferred_to(order, opened.endpoint) if config.switch_back else ()
         returning = loop.create_task(self._return(config, better), name="cloud switch-back")
+        looking = loop.create_task(self._look(opened), name="cloud way out")
         try:
             await asyncio.wait((staying, returning), return_when=asyncio.FIRST_COMPLETED)
             if staying.done():
                 return staying.result(), None
             return Down(reason="switch_back", detail=returning.result().endpoint.domain), returning.result()
         finally:
-            for task in (returning, staying):
+            for task in (returning, staying, looking):
                 task.cancel()
-            await asyncio.gather(staying, returning, return_exceptions=True)
+            await asyncio.gather(staying, returning, looking, return_exceptions=True)
+
+    async def _look(self, opened: Opened) -> None:
+        """Say which link it goes out by."""
+        local = opened.local[0] if opened.local else None
+        way = await find_way(self._ports.config(), opened.target.address, local)
+        self._note(local_link=way.link, fallback=way.fallback)
 
     async def _return(self, config: CloudManagement, better: tuple[Endpoint, ...]) -> Opened:
         """A connection to a better server, opened while the present one carries on."""
