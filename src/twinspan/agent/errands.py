@@ -120,10 +120,10 @@ async def _unbind(desk: CommandLine, effect: UnbindingCode) -> AsyncIterator[str
 
 async def _ping(desk: CommandLine, effect: Ping, errand: Errand) -> AsyncIterator[str]:
     link = None
-    if effect.link is not None:
-        link = link_of(effect.link, desk.running(), desk.node.world.devices)
+    if effect.interface is not None:
+        link = link_of(effect.interface, desk.running(), desk.node.world.devices)
         if link is None:
-            yield f" % {effect.link}: this device has no such interface.\n"
+            yield f" % {effect.interface}: this device has no such interface.\n"
             return
     text = PingText(effect)
     async with CommandStream(ping_argv(effect, link)) as stream:

@@ -15,14 +15,13 @@ from twinspan.wire.comware.names import Names
 
 
 def with_links(reply: Reply, config: DeviceConfig) -> Reply:
-    """A display of an interface gets `link` or `tunnel` among its arguments, a ping the Linux name it leaves by."""
+    """A display of an interface gets `link` or `tunnel` among its arguments; an interface that is not there says so."""
     if isinstance(reply, Display) and "interface" in reply.args:
         link, tunnel = _meant(reply.args["interface"], config)
         found = {"link": link} if link else {"tunnel": tunnel} if tunnel else None
         return _unknown(reply.args["interface"]) if found is None else structs.replace(reply, args=reply.args | found)
-    if isinstance(reply, Ping) and reply.link is not None:
-        link, tunnel = _meant(reply.link, config)
-        return structs.replace(reply, link=link, tunnel=tunnel) if link or tunnel else _unknown(reply.link)
+    if isinstance(reply, Ping) and reply.interface is not None and not any(_meant(reply.interface, config)):
+        return _unknown(reply.interface)
     return reply
 
 

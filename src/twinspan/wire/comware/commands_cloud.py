@@ -101,6 +101,12 @@ COMMANDS = (
     ),
     Command(
         view=SYSTEM,
+        id="cloud certificate",
+        pattern="twinspan cloud-management certificate",
+        undo=("twinspan cloud-management certificate",),
+    ),
+    Command(
+        view=SYSTEM,
         id="cloud dhcp-trust",
         pattern="twinspan cloud-management dhcp trust { always | first | never }",
         undo=("twinspan cloud-management dhcp trust",),
@@ -144,6 +150,7 @@ def read_cloud(document: Line, notes: Notes, dhcp_link: str | None) -> CloudMana
         password=notes.secret(by_id.get("cloud password")),
         enrolment_token=notes.secret(by_id.get("cloud token")),
         switch_back="cloud switch-back" in by_id,
+        certificate="cloud certificate" in by_id,
         dhcp_trust=cast("TrustPolicy", trust.text.rpartition(" ")[2]) if trust else "always",
         dhcp_link=dhcp_link,
     )
@@ -216,6 +223,8 @@ def write_cloud(cloud: CloudManagement | None, export: Export) -> list[str]:
     lines += _secret_line("twinspan cloud-management enrolment-token", cloud.enrolment_token, export)
     if cloud.switch_back:
         lines.append("twinspan cloud-management switch-back")
+    if cloud.certificate:
+        lines.append("twinspan cloud-management certificate")
     silent = msgspec.structs.replace(cloud, dhcp_link=None) == default
     return lines if lines or not (silent and cloud.dhcp_link is None) else ["twinspan cloud-management enable"]
 

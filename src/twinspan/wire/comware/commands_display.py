@@ -25,7 +25,7 @@ def _ping(said: Match[Any]) -> Ping:
     return Ping(
         destination=args["host"],
         source=args.get("source"),
-        link=args.get("interface"),
+        interface=args.get("interface"),
         count=int(args.get("count", 5)),
         size=int(args.get("size", 56)),
         interval_ms=int(args.get("interval", 200)),

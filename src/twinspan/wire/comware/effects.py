@@ -44,10 +44,8 @@ class Ping(msgspec.Struct, frozen=True, kw_only=True):
 
     destination: str
     source: str | None = None
-    link: str | None = None
-    """Linux name of the interface it must leave by."""
-    tunnel: str | None = None
-    """Or the tunnel it must leave by; its device is known to the shell."""
+    interface: str | None = None
+    """Comware's name of the interface it must leave by; the shell knows the device behind it."""
     count: int = 5
     size: int = 56
     """Bytes of ICMP payload."""

@@ -226,6 +226,7 @@ WORDS = {
     "standby": "The span that waits",
     "start-time": "When it begins",
     "sub": "A further address",
+    "certificate": "Prove the serial number by a client certificate",
     "switch-back": "Return to a server of higher priority",
     "sysname": "Name of the device",
     "system-view": "Enter system view",

@@ -31,38 +31,30 @@ class Interfaces(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_interfaces(document: Line, notes: Notes) -> Interfaces:
     """Links in the order of their lines."""
-    clients: list[str] = []
-    shutdown: list[str] = []
-    descriptions: list[tuple[str, str]] = []
+    views = []
     for view in document.every("interface"):
         name = view.args["name"]
         if name.startswith("NULL"):
             notes.refuse("NULL0 has nothing to be set; a route to it refuses its prefix.")
-        if name.startswith(("Vlan-interface", "NULL")):
-            continue
-        link = _link(view, notes)
+        link = None if name.startswith(("Vlan-interface", "NULL")) else _link(view, notes)
         if link is None:
             continue
         if any(link.name == other.name for other in notes.links.values()):
             notes.refuse(f"The port {link.name} is bound to another interface already.")
+        if link.kind == "loopback" and view.has("shutdown"):
+            notes.refuse(f"{name} is never shut: programs of this device speak to one another over it.")
         notes.links[name] = link
-        if view.has("shutdown"):
-            shutdown.append(link.name)
-            if link.kind == "loopback":
-                notes.refuse(f"{name} is never shut: programs of this device speak to one another over it.")
-        if view.has("description"):
-            descriptions.append((link.name, view.get("description", "text")))
-        if view.has("dhcp-alloc") or view.has("dhcp-client"):
-            clients.append(link.name)
+        views.append((link.name, view))
         _read_bfd(view, notes)
+    clients = [name for name, view in views if view.has("dhcp-alloc") or view.has("dhcp-client")]
     if len(clients) > 1:
         notes.refuse(f"One interface can be a DHCP client; {clients[0]} is.")
     _read_vlan_interface(document, notes)
     return Interfaces(
         links=tuple(notes.links.values()),
         dhcp_client=clients[0] if clients else None,
-        shutdown=tuple(shutdown),
-        descriptions=tuple(descriptions),
+        shutdown=tuple(name for name, view in views if view.has("shutdown")),
+        descriptions=tuple((name, view.get("description", "text")) for name, view in views if view.has("description")),
     )
 
 
