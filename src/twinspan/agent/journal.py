@@ -40,6 +40,7 @@ class Journal:
         self._owned = node_dir / "owned.json"
         self._orders = node_dir / "orders.json"
         self._cloud_memory = node_dir / "cloud.json"
+        self.certificate_file = node_dir / "device.pem"
         self._owner = node_dir / "owner.json"
         self._startup = node_dir / "startup.json"
         self._draft = node_dir / "draft.json"

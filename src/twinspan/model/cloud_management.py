@@ -54,6 +54,8 @@ class CloudManagement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     password: Secret | None = None
     enrolment_token: Secret | None = None
     """One-time proof for a device that has no password yet; after it the device keeps a secret of its own."""
+    certificate: bool = False
+    """Prove the serial by a client certificate (`device.pem` in the node's directory) instead of a password."""
     fingerprint: str | None = None
     """SHA-256 of the server authority's certificate, 64 hex digits; None: the first one that proves the password."""
     dead_after_s: Annotated[float, msgspec.Meta(ge=1, le=1800)] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -137,7 +138,7 @@ class Attempts:
         progress, on_authorities = calls
         config = settings.config
         pin = await self._pin(config, target, progress)
-        context = self._trust.context(pin.authorities, wall_ns(steady_ns()))
+        context = self._context(config, pin)
         timers = Timers(keepalive_s=config.keepalive_s, ping_s=config.ping_s, dead_after_s=config.dead_after_s)
         connection = await open_connection(target, context, progress)
         try:
@@ -159,9 +160,18 @@ class Attempts:
 
     # ------------------------------------------------------------------------------------------------ proofs and trust
 
+    def _context(self, config: CloudManagement, pin: Pin) -> ssl.SSLContext:
+        try:
+            return self._trust.context(pin.authorities, wall_ns(steady_ns()), certificate=config.certificate)
+        except OSError as error:  # also ssl.SSLError
+            detail = f"{self._trust.certificate_file}: {error.strerror or 'no certificate with its key'}"
+            raise DialFailed("no_password", detail) from error
+
     def _proofs(self, settings: Settings) -> tuple[Proof | None, ...]:
         """What to prove it with, the best first; None where nothing is set."""
         config, memory = settings.config, self._trust.memory
+        if config.certificate:
+            return (Proof(method="certificate"),)
         password = settings.dhcp_password or config.password
         if password is not None:
             return (Proof(method="password", secret=password),)
@@ -187,6 +197,9 @@ class Attempts:
             or acceptable(pinned.authorities, config.fingerprint)
         ):
             return pinned
+        if config.certificate and config.fingerprint is None:
+            # A certificate of ours proves nothing about the server: there is nobody to vouch for its authority.
+            raise DialFailed("authority", "a device with a certificate needs the server's fingerprint configured")
         offered = await fetch_authorities(target, progress, blind_context())
         found = acceptable(offered, config.fingerprint)
         if not found:

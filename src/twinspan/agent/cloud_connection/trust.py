@@ -62,6 +62,8 @@ class TrustStore:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self.certificate_file = journal.certificate_file
+        """Client certificate and its key, PEM, put there by people."""
         self.memory = journal.load_cloud_memory(CloudMemory) or CloudMemory()
 
     def change(self, **fields: object) -> None:
@@ -75,11 +77,16 @@ class TrustStore:
         """See the clock rule above."""
         return now_ns < max(SOFTWARE_TIME_NS, self.memory.last_time_ns)
 
-    def context(self, authorities: tuple[str, ...], now_ns: int) -> ssl.SSLContext:
-        """Verifies the server's chain against `authorities` and its name, and its dates if the clock allows."""
+    def context(self, authorities: tuple[str, ...], now_ns: int, *, certificate: bool = False) -> ssl.SSLContext:
+        """Verifies the server's chain against `authorities` and its name, and its dates if the clock allows.
+
+        `certificate`: show our own. Raises OSError or ssl.SSLError if that cannot be read.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_verify_locations(cadata="".join(authorities))
+        if certificate:
+            context.load_cert_chain(self.certificate_file)
         if self.clock_is_wrong(now_ns):
             context.verify_flags = ssl.VerifyFlags(context.verify_flags | _NO_CHECK_TIME)
         return context
