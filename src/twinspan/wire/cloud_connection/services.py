@@ -31,18 +31,24 @@ class PushConfig(Message, frozen=True, kw_only=True, tag="push-config"):
     """Server to device: a whole config."""
 
     generation: int
+    """Counts up with each change at the server."""
     digest: str
+    """Names the content; the device gives it back and need not be able to compute it."""
     config: msgspec.Raw
-    """A `DeviceConfig`."""
+    """A `DeviceConfig` as JSON."""
 
 
 class ConfigTaken(Message, frozen=True, kw_only=True, tag="config-taken"):
     """Device to server: the config is saved and being realised, or refused with the reason."""
 
     generation: int
+    """Of the push that is answered."""
     digest: str
+    """Of the push that is answered."""
     accepted: bool
+    """It is saved."""
     detail: str = ""
+    """Why not, for people; no secret in it."""
 
 
 class ConfigHave(Message, frozen=True, kw_only=True, tag="config-have"):
@@ -50,102 +56,145 @@ class ConfigHave(Message, frozen=True, kw_only=True, tag="config-have"):
     equal digest is not sent again: what somebody changed on the device since then stays."""
 
     generation: int
+    """Of that config; 0 if none."""
     digest: str
+    """Of that config; empty if none."""
 
 
 # ---------------------------------------------------------------------------------------------------- telemetry
 
 
 class Report(Message, frozen=True, kw_only=True, tag="report"):
-    """Device to server: a whole report, and how many were dropped unsent since the last."""
+    """Device to server: a whole report."""
 
     sequence: int
+    """Counts up."""
     report: msgspec.Raw
-    """A `DeviceReport`."""
+    """A `DeviceReport` as JSON."""
     dropped: int = 0
+    """How many were thrown away unsent since the last one."""
 
 
 class ReportTaken(Message, frozen=True, kw_only=True, tag="report-taken"):
+    """Server to device: the receipt."""
+
     sequence: int
+    """Of the report."""
 
 
 # ---------------------------------------------------------------------------------------------------- diagnostics
 
 
 class Command(Message, frozen=True, kw_only=True, tag="command"):
-    """Server to device: run `name` once. `ttl_ms` counts from its arrival: the two clocks need not agree."""
+    """Server to device: run this, once."""
 
     id: Id
+    """Never two commands with the same; a command that comes again with it is not run again."""
     epoch: int
+    """Of the connection that it was sent on: another one's is refused."""
     ttl_ms: int
+    """Time left from its arrival, in milliseconds: the two clocks need not agree."""
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """What to run."""
     arguments: dict[str, str] = {}
+    """Of the command, by name."""
 
 
 class CommandResult(Message, frozen=True, kw_only=True, tag="command-result"):
-    """Device to server, repeated until it is taken."""
+    """Device to server: sent again on every new sub-connection until it is taken."""
 
     id: Id
+    """Of the command."""
     outcome: Outcome
+    """How it ended; see below."""
     output: str = ""
+    """For people: what it printed, or why not."""
 
 
 class ResultTaken(Message, frozen=True, kw_only=True, tag="result-taken"):
+    """Server to device: recorded; the device may forget the output, not the id."""
+
     id: Id
+    """Of the command."""
 
 
 # ---------------------------------------------------------------------------------------------------- cli
 
 
 class CliOpen(Message, frozen=True, kw_only=True, tag="cli-open"):
-    """Server to device: a session for `user`, as wide and high as their terminal."""
+    """Server to device: open a command line."""
 
     session: Id
+    """Names it in all that follows; several may be open on the one sub-connection."""
     user: str
+    """Who types, for the device's log."""
     columns: int = 80
+    """Width of their terminal, in characters."""
     rows: int = 24
+    """Height, in lines."""
 
 
 class CliData(Message, frozen=True, kw_only=True, tag="cli-data"):
     """Both ways: what is typed, what is shown."""
 
     session: Id
+    """Which command line."""
     text: str
+    """As a terminal sends and gets it, control characters included."""
 
 
 class CliResize(Message, frozen=True, kw_only=True, tag="cli-resize"):
+    """Server to device: the terminal has another size."""
+
     session: Id
+    """Which command line."""
     columns: int
+    """In characters."""
     rows: int
+    """In lines."""
 
 
 class CliClose(Message, frozen=True, kw_only=True, tag="cli-close"):
-    """Both ways."""
+    """Both ways: it is over."""
 
     session: Id
+    """Which command line."""
     detail: str = ""
+    """Why, for people."""
 
 
 # ---------------------------------------------------------------------------------------------------- log
 
 
 class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened on the device."""
+
     at_ns: int
+    """The device's clock, nanoseconds since 1970."""
     source: str
+    """The part of the device that says it."""
     what: str
+    """In a few words."""
     detail: str = ""
+    """The rest."""
 
 
 class LogLines(Message, frozen=True, kw_only=True, tag="log-lines"):
-    """Device to server: events in order, and how many were lost before them."""
+    """Device to server: events in their order."""
 
     sequence: int
+    """Counts up."""
     lines: tuple[LogEvent, ...]
+    """Oldest first."""
     dropped: int = 0
+    """How many were lost before them."""
 
 
 class LogTaken(Message, frozen=True, kw_only=True, tag="log-taken"):
+    """Server to device: the receipt."""
+
     sequence: int
+    """Of the lines."""
 
 
 ServiceMessage = (
