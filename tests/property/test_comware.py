@@ -126,6 +126,7 @@ CLOUDS = st.builds(
     password=st.none() | WORD.map(Secret),
     dead_after_s=st.none() | st.floats(1, 1800).map(lambda value: round(value, 3)),
     switch_back=st.booleans(),
+    certificate=st.booleans(),
     dhcp_trust=st.sampled_from(["always", "first", "never"]),
     dhcp_link=st.none() | st.just("a"),
 )

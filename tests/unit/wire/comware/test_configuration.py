@@ -37,6 +37,7 @@ FULL_CLOUD = CloudManagement(
     fingerprint="ab" * 32,
     dead_after_s=2.5,
     switch_back=True,
+    certificate=True,
     dhcp_trust="first",
 )
 
