@@ -150,6 +150,7 @@ class Worker:
             "sweep": self.hub.sweep(),
             "renewal": self._renewal(),
             "peers": self.peers.serve(),
+            "configs": self.config.watch(),
             "housekeeping": self.housekeeping.run(self._heard),
         }
         tasks = [loop.create_task(work, name=name) for name, work in loops.items()]
