@@ -196,6 +196,8 @@ def _forget(owner: Ownership, now_ns: int) -> Ownership:
     until_ns = owner.quarantined_until_ns
     if until_ns is not None and not 0 < until_ns - now_ns <= QUARANTINE_S * NS_PER_S:
         owner = release(owner)
+    if not owner.swaps:
+        return owner
     swaps = tuple(swap for swap in owner.swaps if 0 <= now_ns - swap.at_ns < SWAP_WINDOW_S * NS_PER_S)
     return msgspec.structs.replace(owner, swaps=swaps[-SWAPS_KEPT:])
 

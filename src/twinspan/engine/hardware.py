@@ -9,6 +9,8 @@ is one vendor's, and most devices here are none of theirs. Names are compared wi
 
 from __future__ import annotations
 
+import functools
+
 import msgspec
 
 from twinspan.model.hardware import HARDWARE_TABLE
@@ -30,6 +32,7 @@ class HardwareVerdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+@functools.lru_cache(maxsize=1024)
 def judge_hardware(platform: str, module_type: str) -> HardwareVerdict:
     """The table's word on a platform with a module, or that it has none."""
     wanted = _platform_key(platform)

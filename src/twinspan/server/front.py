@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_HEADER_BYTES = 8 << 10
 MAX_ADMIN_BODY_BYTES = 8 << 20
 """A CSV file of serials, or a whole config."""
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _SHARED = memoryview(bytearray(64 << 10))
 """What was read is taken out of it before anybody else reads."""
@@ -53,10 +54,10 @@ class Front(asyncio.BufferedProtocol):
         "_body_bytes",
         "_buffer",
         "_busy",
-        "_head",
         "_headers",
         "_hub",
         "_login",
+        "_method",
         "_transport",
         "_url",
         "admitted",
@@ -69,7 +70,8 @@ class Front(asyncio.BufferedProtocol):
         self._login: ServerLogin | None = None
         self._buffer = b""
         self._busy = False
-        self._head: HttpRequest | None = None
+        self._method = ""
+        """Of the request whose head was read and whose body is not there yet; empty between requests."""
         self._headers: dict[str, str] = {}
         self._url = b""
         self._body_bytes = 0
@@ -142,7 +144,7 @@ class Front(asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._transport.write(f"{_status_line(status)}{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self._transport.write(f"{_STATUS_LINES[status]}{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         self._busy = False
         if self._buffer:
             self._read()
@@ -163,14 +165,13 @@ class Front(asyncio.BufferedProtocol):
     # ------------------------------------------------------------------------------------------------ inside
 
     def _read(self) -> None:
-        if self._head is None and not self._read_head():
-            return
-        head = self._head
-        if head is None or len(self._buffer) < self._body_bytes:
+        if (not self._method and not self._read_head()) or len(self._buffer) < self._body_bytes:
             return
         body, self._buffer = self._buffer[: self._body_bytes], self._buffer[self._body_bytes :]
-        self._head, self._busy = None, True
-        self._hub.request(self, msgspec.structs.replace(head, body=body) if body else head)
+        path = self._url.decode("latin-1")
+        request = HttpRequest(method=self._method, path=path, headers=self._headers, body=body)
+        self._method, self._busy = "", True
+        self._hub.request(self, request)
 
     def _read_head(self) -> bool:
         end = self._buffer.find(_END)
@@ -189,14 +190,15 @@ class Front(asyncio.BufferedProtocol):
         except httptools.HttpParserError:
             self.refuse(400, "protocol", "no HTTP request")
             return False
-        method = parser.get_method().decode()
         self._buffer = self._buffer[end + 4 :]
-        return self._take_head(method)
+        if not self._take_length():
+            return False
+        self._method = parser.get_method().decode()
+        return True
 
-    def _take_head(self, method: str) -> bool:
-        path = self._url.decode("latin-1")
+    def _take_length(self) -> bool:
         length = self._headers.get("content-length", "0")
-        limit = MAX_ADMIN_BODY_BYTES if path.startswith("/api/") else MAX_BODY_BYTES
+        limit = MAX_ADMIN_BODY_BYTES if self._url.startswith(b"/api/") else MAX_BODY_BYTES
         if "transfer-encoding" in self._headers or not length.isdecimal() or len(length) > 9:
             self.refuse(411, "protocol", "say Content-Length; no transfer encoding is taken")
             return False
@@ -204,7 +206,6 @@ class Front(asyncio.BufferedProtocol):
             self.refuse(413, "protocol", f"the body is longer than {limit} bytes")
             return False
         self._body_bytes = int(length)
-        self._head = HttpRequest(method=method, path=path, headers=self._headers, body=b"")
         return True
 
     def _upgrade(self, raw: bytes) -> None:
@@ -216,18 +217,15 @@ class Front(asyncio.BufferedProtocol):
         self._busy = True
         socket = self._hub.upgrade(self, request)
         if isinstance(socket, WebSocket):
+            self._login = None
             received, self._buffer = self._buffer, b""
             transport, self._transport = self._transport, None
             self._hub.left(self)
             take_over(transport, socket, received)
 
 
-def _status_line(status: int) -> str:
-    return f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\n"
-
-
 def _response(answer: Answer) -> bytes:
-    head = f"{_status_line(answer.status)}Content-Type: application/json\r\nContent-Length: {len(answer.body)}\r\n"
+    head = f"{_STATUS_LINES[answer.status]}Content-Type: application/json\r\nContent-Length: {len(answer.body)}\r\n"
     if answer.retry_after_s is not None:
         head += f"Retry-After: {max(1, round(answer.retry_after_s))}\r\n"
     if answer.close:

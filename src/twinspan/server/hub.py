@@ -18,10 +18,11 @@ import msgspec
 
 from twinspan.drivers.websocket import WebSocket
 from twinspan.engine.admission_control import HandshakeBudget
+from twinspan.engine.failure_limit import FailureLimit
 from twinspan.server.clock import pause, steady_ns, wall_ns
 from twinspan.server.events import Event, EventKind, EventLog
 from twinspan.server.front import Front, HttpRequest
-from twinspan.server.registration import Gate, Registrar
+from twinspan.server.registration import Gate, KnownDevice, Registrar
 from twinspan.server.services import Service
 from twinspan.server.store import DeviceStore
 from twinspan.server.ticket import TicketOffice, TicketSettings
@@ -125,6 +126,7 @@ class Hub:
         self._expected: dict[str, Expected] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.gate = Gate(settings.budget)
+        self._failures = FailureLimit()
         self._registrar = Registrar(self)
         self.peers: Peers | None = None
 
@@ -187,11 +189,17 @@ class Hub:
 
     def _log_in(self, front: Front, request: HttpRequest) -> None:
         login = front.login
+        wait_s = self._failures.wait_s(front.address, login.serial, steady_ns()) if login.serial else None
+        if wait_s is not None:
+            front.refuse(429, "busy", "too many failed attempts with this serial number", wait_s)
+            return
         found = login.receive(request.path, request.body, wall_ns(), secrets.token_bytes(RANDOM_BYTES))
         if isinstance(found, RegistrationAsked):
+            self._failures.succeeded(front.address, login.serial)
             self._registrar.register(front, login, found)
             return
         if found.status == 401 and found.close:
+            self._failures.failed(front.address, login.serial, steady_ns())
             self.note(login.serial, "refused", f"authentication failed, from {front.address}")
         front.answer(found)
 
@@ -199,7 +207,7 @@ class Hub:
         row = self.store.find(serial)
         if row is None or (row.credential == "token" and not row.token_is_good(wall_ns())):
             return None
-        return Credential(kind=row.credential, verifier=row.verifier, resume_id=row.resume_id or "")
+        return KnownDevice(kind=row.credential, verifier=row.verifier, resume_id=row.resume_id or "", row=row)
 
     # ------------------------------------------------------------------------------------------------ tickets
 

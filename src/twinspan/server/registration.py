@@ -8,8 +8,9 @@ Next: `hub`.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from twinspan.engine.admission_control import AdmissionControl, Admit, ComeBack, HandshakeBudget
 from twinspan.engine.epoch import (
@@ -32,10 +33,31 @@ from twinspan.server.store import Claim, DeviceRow
 from twinspan.wire.cloud_connection.liveness import NS_PER_S
 from twinspan.wire.cloud_connection.messages import CloseCode, Verifier
 from twinspan.wire.cloud_connection.scram import ITERATIONS
-from twinspan.wire.cloud_connection.server import RegistrationAsked, ServerLogin, credential_id
+from twinspan.wire.cloud_connection.server import Credential, RegistrationAsked, ServerLogin, credential_id
 
 if TYPE_CHECKING:
     from twinspan.server.hub import Hub
+
+
+BROKEN_STORE_S = 5.0
+"""When a device shall try again that came while nothing could be written."""
+
+
+class KnownDevice(Credential, frozen=True, kw_only=True):
+    """A credential, and the row that it stands in."""
+
+    row: DeviceRow
+
+
+class _Granted(NamedTuple):
+    """Who gets an epoch as soon as it is claimed."""
+
+    front: Front
+    login: ServerLogin
+    asked: RegistrationAsked
+    row: DeviceRow
+    rests_on: str
+    """What the new resume ticket rests on."""
 
 
 class Gate:
@@ -63,7 +85,7 @@ class Gate:
     def left(self, front: Front) -> None:
         """The connection has gone."""
         identity = str(id(front))
-        if self._waiting.pop(identity, None) is not None:
+        if self._waiting and self._waiting.pop(identity, None) is not None:
             self.control.leave(identity)
 
     def _arm(self) -> None:
@@ -85,11 +107,13 @@ class Registrar:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._granted: list[tuple[_Granted, Claim]] = []
 
     def register(self, front: Front, login: ServerLogin, asked: RegistrationAsked) -> None:
         """Answer now, or after the predecessor was asked."""
-        request = asked.request
-        row = self._hub.store.find(request.serial)
+        request, known = asked.request, login.credential
+        # The row that was found for its proof: if it is an old one by now, its epoch cannot be claimed.
+        row = known.row if isinstance(known, KnownDevice) else self._hub.store.find(request.serial)
         if row is None:
             front.answer(login.refused("removed", "the serial number is not added on this server"))
             return
@@ -164,22 +188,39 @@ class Registrar:
             verifier = self._enrol(front, login, asked, row, now_ns)
             if verifier is None:
                 return
-        epoch = self._hub.store.claim(
-            Claim(
-                serial=row.serial,
-                expected_epoch=row.epoch,
-                boot_id=request.boot_id,
-                worker=self._hub.settings.worker,
-                at_ns=now_ns,
-                resume_id=resume_id,
-                address=front.address,
-                platform=request.platform,
-                module_type=request.module_type,
-                software=request.software,
-                note=note,
-                swaps=after.swaps,
-            )
+        claim = Claim(
+            serial=row.serial,
+            expected_epoch=row.epoch,
+            boot_id=request.boot_id,
+            worker=self._hub.settings.worker,
+            at_ns=now_ns,
+            resume_id=resume_id,
+            address=front.address,
+            platform=request.platform,
+            module_type=request.module_type,
+            software=request.software,
+            note=note,
+            swaps=after.swaps,
         )
+        kind = "password" if asked.by == "token" else row.credential
+        self._granted.append((_Granted(front, login, asked, row, credential_id(kind, verifier)), claim))
+        if len(self._granted) == 1:
+            asyncio.get_running_loop().call_soon(self._claim_all)
+
+    def _claim_all(self) -> None:
+        """What this round of the event loop has granted, in one transaction; nobody is answered before it is done."""
+        waiting, self._granted = self._granted, []
+        try:
+            epochs = self._hub.store.claim_all([claim for _, claim in waiting])
+        except sqlite3.Error:
+            for granted, _ in waiting:
+                granted.front.refuse(503, "busy", "the server cannot write to its database", BROKEN_STORE_S)
+            raise
+        for (granted, claim), epoch in zip(waiting, epochs, strict=True):
+            self._accept(granted, claim, epoch)
+
+    def _accept(self, granted: _Granted, claim: Claim, epoch: int | None) -> None:
+        front, login, asked, row, rests_on = granted
         if epoch is None:
             front.answer(login.refused("busy", "another login of this device was first", retry_after_s=1.0, status=409))
             return
@@ -188,10 +229,9 @@ class Registrar:
             why = "a newer connection took over"
             ending = self._hub.end(row.serial, row.worker, CloseCode.SUPERSEDED, why, row.epoch)
             self._hub.spawn(ending, "end of the superseded")
-        kind = "password" if asked.by == "token" else row.credential
-        url = self._hub.expect(request, epoch, front.host)
-        rests_on = credential_id(kind, verifier)
-        front.answer(login.accepted(url, epoch, now_ns, resume_id, credential_id=rests_on, note=note))
+        url = self._hub.expect(asked.request, epoch, front.host)
+        resume_id = claim.resume_id or ""
+        front.answer(login.accepted(url, epoch, claim.at_ns, resume_id, credential_id=rests_on, note=claim.note))
 
     def _enrol(
         self, front: Front, login: ServerLogin, asked: RegistrationAsked, row: DeviceRow, now_ns: int

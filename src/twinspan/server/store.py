@@ -8,7 +8,7 @@ said. Next: `events.py` (the batched log), `commands.py` (the offline queue), `r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -147,6 +147,13 @@ class DeviceStore:
         )  # fmt: skip
         changed = self.hot.execute(_CLAIM, values).rowcount
         return claim.expected_epoch + 1 if changed else None
+
+    def claim_all(self, claims: Sequence[Claim]) -> list[int | None]:
+        """`claim` for each, in one transaction: it costs little more than one of them does alone."""
+        if len(claims) == 1:
+            return [self.claim(claims[0])]
+        with self.batch():
+            return [self.claim(claim) for claim in claims]
 
     def release(self, serial: str, epoch: int, reason: str, at_ns: int) -> bool:
         """The connection of that epoch is over. False, and nothing changes, if it is not the current one."""

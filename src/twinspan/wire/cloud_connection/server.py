@@ -109,6 +109,11 @@ class ServerLogin:
         """Who it says it is; proved only once registration is asked."""
         return self._request.serial if self._request else self._asked.request.serial if self._asked else ""
 
+    @property
+    def credential(self) -> Credential | None:
+        """As `find` gave it for the serial, which may not be proved yet."""
+        return self._credential
+
     def receive(self, path: str, body: bytes, now_ns: int, random: bytes) -> Answer | RegistrationAsked:
         """A POST request. `random`: `RANDOM_BYTES` fresh bytes."""
         if path == AUTHENTICATION_PATH:
