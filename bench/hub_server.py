@@ -1,4 +1,4 @@
-"""Our side of `make bench-hub`: the product's worker, with one service that only the bench has.
+"""Our side of `make bench-hub`: the product's server, with one service that only the bench has.
 
 In: a state directory, a port. Out: a listening server until SIGTERM; it says "up" on stdout. Everything a request meets
 is the product's own code; `EchoService` answers a `command` with a `command-result`, as the peers do. Next: `hub.py`.
@@ -7,13 +7,11 @@ is the product's own code; `EchoService` answers a `command` with a `command-res
 from __future__ import annotations
 
 import argparse
-import asyncio
 import time
 from pathlib import Path
 
-import uvloop
-
 from twinspan.engine.admission_control import HandshakeBudget
+from twinspan.server import run
 from twinspan.server.authority import create_authority
 from twinspan.server.store import FILE_NAME, DeviceStore
 from twinspan.server.tunnel import Subconnection
@@ -24,7 +22,6 @@ from twinspan.wire.cloud_connection.services import Command, CommandResult, Serv
 PASSWORD = "bench-password-used-nowhere-else"
 ECHOES = tuple(f"echo-{n}" for n in range(16))
 """So many sub-connections one device can open, for the storm of upgrades."""
-
 OPEN = HandshakeBudget(rate_per_s=1e6, burst=100_000)
 """No limit: what one core can do is what is measured."""
 
@@ -47,6 +44,15 @@ class EchoService:
 
     def closed(self, connection: Subconnection) -> None:
         """Nothing is kept."""
+
+
+class BenchWorker(Worker):
+    """The product's worker and the service of the bench."""
+
+    def __init__(self, options: ServerOptions, number: int = 0) -> None:
+        super().__init__(options, number)
+        for name in ECHOES:
+            self.hub.services[name] = EchoService()
 
 
 def prepare(state_dir: Path, devices: int) -> None:
@@ -75,17 +81,21 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--gate", action="store_true", help="with the product's own budget of logins")
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    worker = Worker(
+    run.Worker = BenchWorker  # type: ignore[attr-defined]
+    run.run_server(
         ServerOptions(
-            state_dir=options.state_dir, listen=("127.0.0.1",), port=options.port, public="127.0.0.1",
-            plain=options.plain, budget=HandshakeBudget() if options.gate else OPEN,
-        )
-    )  # fmt: skip
-    for name in ECHOES:
-        worker.hub.services[name] = EchoService()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(worker.serve(lambda: print("up", flush=True)))
+            state_dir=options.state_dir,
+            listen=("127.0.0.1",),
+            port=options.port,
+            workers=options.workers,
+            public="127.0.0.1",
+            plain=options.plain,
+            budget=HandshakeBudget() if options.gate else OPEN,
+        ),
+        lambda: print("up", flush=True),
+    )
 
 
 if __name__ == "__main__":

@@ -148,6 +148,8 @@ func open(target, url string, secure bool) (*Link, error) {
 		link.close()
 		return nil, err
 	}
+	path, _, _ := strings.Cut(pathOf(url), "?")
+	link.service = path[strings.LastIndexByte(path, '/')+1:]
 	return link, nil
 }
 

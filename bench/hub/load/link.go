@@ -86,6 +86,7 @@ type Link struct {
 	conn    net.Conn
 	binding []byte // tls-server-end-point; empty without TLS
 	in      []byte
+	service string
 }
 
 var bindings sync.Map // DER of a leaf to its SHA-256: one server shows the same leaf ten thousand times

@@ -29,7 +29,7 @@ type Command struct {
 	Seconds  float64  `json:"seconds"`
 	Rate     float64  `json:"rate"`
 	PingS    float64  `json:"ping_s"`
-	Spread   float64  `json:"spread_s"`
+	Over     string   `json:"over"` // service whose connections "rpc" uses; empty: all of them
 }
 
 var (
@@ -84,7 +84,8 @@ func subconnect(c Command) Outcome {
 	}
 	links := make([]*Link, len(pairs))
 	o := run(len(pairs), c.Inflight, func(i int) (err error) {
-		links[i], err = open(c.Target, pairs[i].url, c.TLS)
+		// The URL names the worker that has the device's main connection.
+		links[i], err = open(hostOf(pairs[i].url), pairs[i].url, c.TLS)
 		return err
 	})
 	for i, link := range links {
@@ -123,6 +124,16 @@ func handshake(c Command) Outcome {
 		}
 		return err
 	})
+}
+
+func over(service string) []*Link {
+	var found []*Link
+	for _, link := range work {
+		if service == "" || link.service == service {
+			found = append(found, link)
+		}
+	}
+	return found
 }
 
 func all() []*Link {
@@ -171,9 +182,9 @@ func do(c Command) Outcome {
 		return handshake(c)
 	case "rpc":
 		if c.Rate > 0 {
-			return opened(work, c.Seconds, c.Rate)
+			return opened(over(c.Over), c.Seconds, c.Rate)
 		}
-		return closed(work, c.Seconds)
+		return closed(over(c.Over), c.Seconds)
 	case "idle":
 		return idle(mains(), c.Seconds, c.PingS)
 	case "drop":
