@@ -1,7 +1,7 @@
 """How often somebody may fail to prove a serial before they have to wait: online guessing made pointless.
 
-In: a source, a serial, the time, that a proof failed. Out: how long that pair has to wait. A device with a wrong password
-behind the same NAT as others must not lock those out, so the pair counts and not the address. Next: `server.hub`.
+In: a source, a serial, the time, that a proof failed. Out: how long that pair has to wait. A device with a wrong
+password behind the same NAT as others must not lock those out: the pair counts, not the address. Next: `server.hub`.
 """
 
 from __future__ import annotations
