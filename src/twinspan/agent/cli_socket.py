@@ -31,6 +31,7 @@ from twinspan.wire.cli_socket import (
 )
 
 if TYPE_CHECKING:
+    from twinspan.agent.script import ScriptRun
     from twinspan.agent.shell import Shell, User
 
 MAX_CONNECTIONS = 64
@@ -61,7 +62,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._shell: Shell | None = None
-        self._script: asyncio.Task[None] | None = None
+        self._script: ScriptRun | None = None
+        self._running: asyncio.Task[None] | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._full = False
 
@@ -91,6 +93,8 @@ class _Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
+        if self._script is not None:
+            self._script.writable()
         if self._shell is not None:
             self._shell.writable()
             self._hold()
@@ -100,8 +104,8 @@ class _Connection(asyncio.Protocol):
         self._transport = None
         if self._shell is not None:
             self._shell.close()
-        if self._script is not None:
-            self._script.cancel()
+        if self._running is not None:
+            self._running.cancel()
 
     # ------------------------------------------------------------------------------------------------ a terminal
 
@@ -140,18 +144,14 @@ class _Connection(asyncio.Protocol):
             self._shell = self._desk.open(self, user)
             self._shell.start()
             return
-        loop = asyncio.get_running_loop()
-        self._script = loop.create_task(self._run(message, user), name="script")
+        from twinspan.agent.script import ScriptRun  # noqa: PLC0415  late: it loads the whole language
 
-    async def _run(self, script: Script, user: User) -> None:
-        from twinspan.agent.script import run_script  # noqa: PLC0415  late: it loads the whole language
+        self._script = ScriptRun(self._desk, user, self._show, lambda: not self._full, transcript=message.transcript)
+        running = self._run(self._script, message.lines)
+        self._running = asyncio.get_running_loop().create_task(running, name="script")
 
-        try:
-            mistakes = await run_script(self._desk, user, script.lines, self._show, transcript=script.transcript)
-        except Rejected as error:
-            self.end(str(error), mistakes=1)
-        else:
-            self.end("", mistakes=mistakes)
+    async def _run(self, script: ScriptRun, lines: tuple[str, ...]) -> None:
+        self.end("", mistakes=await script.run(lines))
 
     def _show(self, text: str) -> None:
         if self._transport is not None:

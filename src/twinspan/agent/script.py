@@ -12,34 +12,50 @@ from twinspan.agent.shell import User
 from twinspan.wire.comware.line_editor import MAX_LINE
 
 
-async def run_script(
-    desk: CommandLine, user: User, lines: Sequence[str], show: Callable[[str], None], *, transcript: bool
-) -> int:
-    """Number of lines that were refused; it stops where a line ends the session. Raises Rejected if there are too many
-    sessions. Cancelling it ends what runs."""
-    output = _Lines(show)
-    shell = desk.open(output, user, patient=True)
-    try:
-        shell.start(paging=False)
-        output.begin(echo=transcript, prompt=shell.prompt)
-        for line in lines:
-            output.expect_echo()
-            shell.typed(line[: MAX_LINE + 1].replace("\r", " ").replace("\n", " ").encode() + b"\r")
-            await shell.idle()
-            if output.closed:
-                break
-            output.end(shell.prompt)
-        output.finish()
-        return shell.mistakes
-    finally:
-        shell.close()
+class ScriptRun:
+    """One script. `has_room`: whether `show` may be called now; `writable` is to be called when that comes true."""
+
+    def __init__(
+        self,
+        desk: CommandLine,
+        user: User,
+        show: Callable[[str], None],
+        has_room: Callable[[], bool],
+        *,
+        transcript: bool,
+    ) -> None:
+        self._output = _Lines(show, has_room)
+        self._shell = desk.open(self._output, user, patient=True)
+        self._transcript = transcript
+
+    async def run(self, lines: Sequence[str]) -> int:
+        """Number of lines that were refused; it stops where a line ends the session. Cancelling it ends what runs."""
+        shell, output = self._shell, self._output
+        try:
+            shell.start(paging=False)
+            output.begin(echo=self._transcript, prompt=shell.prompt)
+            for line in lines:
+                output.expect_echo()
+                shell.typed(line[: MAX_LINE + 1].replace("\r", " ").replace("\n", " ").encode() + b"\r")
+                await shell.idle()
+                if output.closed:
+                    break
+                output.end(shell.prompt)
+            output.finish()
+            return shell.mistakes
+        finally:
+            shell.close()
+
+    def writable(self) -> None:
+        """There is room again."""
+        self._shell.writable()
 
 
 class _Lines:
     """A terminal that shows whole lines, and leaves prompts and echoes out if it is told to."""
 
-    def __init__(self, show: Callable[[str], None]) -> None:
-        self._show = show
+    def __init__(self, show: Callable[[str], None], has_room: Callable[[], bool]) -> None:
+        self._show, self._has_room = show, has_room
         self._on, self._echo, self._skip = False, False, False
         self._rest = b""
         self.closed = False
@@ -67,6 +83,8 @@ class _Lines:
     def write(self, data: bytes) -> bool:
         if not self._on:
             return True
+        if not self._has_room():
+            return False
         whole, end, self._rest = (self._rest + data).rpartition(b"\n")
         if self._skip and end:
             _, _, whole = whole.partition(b"\n") if b"\n" in whole else (b"", b"", b"")

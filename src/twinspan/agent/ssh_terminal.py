@@ -10,7 +10,7 @@ import asyncio
 import asyncssh
 
 from twinspan.agent.command_line import CommandLine
-from twinspan.agent.script import run_script
+from twinspan.agent.script import ScriptRun
 from twinspan.agent.shell import REMOTE_IDLE_S, Shell, User
 from twinspan.model.errors import Rejected
 
@@ -25,7 +25,8 @@ class SshTerminal(asyncssh.SSHServerSession[bytes]):
         self._channel: asyncssh.SSHServerChannel[bytes] | None = None
         self._shell: Shell | None = None
         self._command: str | None = None
-        self._script: asyncio.Task[None] | None = None
+        self._script: ScriptRun | None = None
+        self._running: asyncio.Task[None] | None = None
         self._has_terminal = False
         self._paused = False
 
@@ -48,8 +49,7 @@ class SshTerminal(asyncssh.SSHServerSession[bytes]):
     def session_started(self) -> None:
         try:
             if self._command is not None:
-                loop = asyncio.get_running_loop()
-                self._script = loop.create_task(self._run(self._command), name="ssh command")
+                self._begin_command(self._command)
                 return
             self._shell = self._desk.open(self, self._user, patient=not self._has_terminal, idle_s=REMOTE_IDLE_S)
             self._shell.start(paging=self._has_terminal)
@@ -76,15 +76,16 @@ class SshTerminal(asyncssh.SSHServerSession[bytes]):
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._shell is not None:
-            self._shell.writable()
+        for waiting in (self._shell, self._script):
+            if waiting is not None:
+                waiting.writable()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._channel = None
         if self._shell is not None:
             self._shell.close()
-        if self._script is not None:
-            self._script.cancel()
+        if self._running is not None:
+            self._running.cancel()
 
     # ------------------------------------------------------------------------------------------------ a terminal
 
@@ -101,14 +102,13 @@ class SshTerminal(asyncssh.SSHServerSession[bytes]):
 
     # ------------------------------------------------------------------------------------------------ inside
 
-    async def _run(self, command: str) -> None:
-        try:
-            lines = command.splitlines()
-            mistakes = await run_script(self._desk, self._user, lines, self._show, transcript=False)
-        except Rejected as error:
-            self._leave(str(error), 1)
-        else:
-            self._leave("", 1 if mistakes else 0)
+    def _begin_command(self, command: str) -> None:
+        self._script = ScriptRun(self._desk, self._user, self._show, lambda: not self._paused, transcript=False)
+        running = self._run(self._script, command.splitlines())
+        self._running = asyncio.get_running_loop().create_task(running, name="ssh command")
+
+    async def _run(self, script: ScriptRun, lines: list[str]) -> None:
+        self._leave("", 1 if await script.run(lines) else 0)
 
     def _show(self, text: str) -> None:
         if self._channel is not None and not self._channel.is_closing():

@@ -76,7 +76,8 @@ class HttpConnection(asyncio.Protocol):
             self._fail(DialFailed("protocol", "the server's answer is no HTTP response"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(DialFailed("closed", f"the connection broke: {exc}" if exc else "the server closed the connection"))
+        self._lost = f"the connection broke: {exc}" if exc else "the server closed the connection"
+        self._fail(DialFailed("closed", self._lost))
 
     def on_body(self, body: bytes) -> None:
         """httptools: a part of the body."""
@@ -91,6 +92,7 @@ class HttpConnection(asyncio.Protocol):
 
     async def ask(self, method: str, path: str, body: bytes, host: str) -> tuple[int, bytes]:
         """(status, body). Raises DialFailed."""
+        self.require_open()
         self._answer = asyncio.get_running_loop().create_future()
         self._parser, self._body = httptools.HttpResponseParser(self), b""
         head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -100,6 +102,11 @@ class HttpConnection(asyncio.Protocol):
                 return await self._answer
         except TimeoutError:
             raise DialFailed("timeout", f"no answer to {method} {path} within {STEP_S:g} s") from None
+
+    def require_open(self) -> None:
+        """Raises DialFailed if the server has gone: between two requests nobody else would notice."""
+        if self._lost is not None:
+            raise DialFailed("closed", self._lost)
 
     def binding(self) -> bytes:
         """tls-server-end-point of what the server showed (RFC 5929 4.1; our authorities sign with SHA-256)."""
@@ -140,6 +147,8 @@ async def _tcp(target: Target) -> socket.socket:
         handle = socket_factory(target.vpn_instance)(target.family, socket.SOCK_STREAM)
     except Rejected as error:
         raise DialFailed("vpn_instance", error.message) from error
+    except OSError as error:
+        raise DialFailed("vpn_instance", f"{target.vpn_instance}: {error.strerror or error}") from error
     try:
         handle.setblocking(False)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -196,6 +205,7 @@ async def log_in(
 
 async def upgrade(connection: HttpConnection, url: str, websocket: WebSocket) -> None:
     """The WebSocket handshake on this connection. Raises DialFailed."""
+    connection.require_open()
     parts = urlsplit(url)
     opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     on_open, on_closed = websocket.on_open, websocket.on_closed
@@ -208,7 +218,7 @@ async def upgrade(connection: HttpConnection, url: str, websocket: WebSocket) ->
 
     def failed(_code: int, reason: str) -> None:
         if not opened.done():
-            opened.set_exception(DialFailed("handshake", reason or "the server refused the URL"))
+            opened.set_exception(DialFailed("handshake", reason or "the server refused the URL, or hung up"))
 
     websocket.on_open, websocket.on_closed = done, failed
     take_over(connection.transport, websocket, b"", client=(parts.netloc, f"{parts.path}?{parts.query}"))
