@@ -14,8 +14,9 @@ SEEN_AT_ONCE = {"cable", "flap", "bgp-reset", "prefix-withdrawn"}
 """Faults that link or BGP tell of themselves; nothing has to time out."""
 STANDBY = {"vpn-down", "vpn-blackhole", "isp-down"}
 """Faults that kill the standby: traffic flows, and somebody must be told."""
-UNTOUCHED = {"vpn-active-down", "agent-kill"}
-"""Faults that no user and no span should notice: a second tunnel, or the next agent, takes over."""
+UNTOUCHED = {"vpn-active-down", "agent-kill", "server-kill", "server-down"}
+"""Faults that no user and no span should notice: a second tunnel, or the next agent, takes over, and no node asks the
+cloud server where traffic shall go."""
 LINK_BOUND_MS = 50.0
 """Time for both ends to act on what they were told."""
 

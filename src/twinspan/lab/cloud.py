@@ -14,7 +14,7 @@ import secrets
 
 import msgspec
 
-from twinspan.lab.places import GATEWAY
+from twinspan.lab.places import CLOUD_SERVER, GATEWAY
 from twinspan.lab.state import LabPaths, write_private
 from twinspan.model.cloud_management import DEFAULT_PORT, CloudManagement, CloudServer
 from twinspan.model.deployment import Deployment, Port, Segment, Topology, Wire
@@ -22,7 +22,7 @@ from twinspan.model.device_config import DeviceConfig, NextHop, StaticRoute
 from twinspan.model.errors import Unavailable
 from twinspan.model.secret import Secret, decode_hook, encode_hook
 
-SERVER, NAT = "cloud-server", "nat"
+SERVER, NAT = CLOUD_SERVER, "nat"
 PARTS = (SERVER, NAT)
 """Namespaces without an agent."""
 DOMAIN, PORT = "cloud.lab", DEFAULT_PORT

@@ -56,7 +56,7 @@ ALARM_LIMIT_S = 10.0
 """A dead standby must be known within this time."""
 RETURN_POLL_S = 0.1
 CLOCK_ROUNDS = 5
-ONE_MOMENT = {"bgp-reset", "daemon-kill", "agent-kill"}
+ONE_MOMENT = {"bgp-reset", "daemon-kill", "agent-kill", "server-kill"}
 """Faults that are over in an instant."""
 ONE_SHOT_S = 2.0
 """How long these are watched before the way back is."""

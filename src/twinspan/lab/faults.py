@@ -237,6 +237,28 @@ def _both(lab: Lab, options: FaultOptions) -> list[Effect]:
     return [circuit, _blackhole(lab, "both", places.tunnel_ports(lab), esp=True)]
 
 
+# ------------------------------------------------------------------------------------------------------ cloud server
+
+
+def _server_kill(lab: Lab, options: FaultOptions) -> list[Effect]:
+    places.require_cloud(lab)
+    return [Signal(lambda: places.cloud_server(lab), "the cloud server", signal.SIGKILL)]
+
+
+def _server_down(lab: Lab, options: FaultOptions) -> list[Effect]:
+    """On the server's own port: what the nodes say to each other passes."""
+    places.require_cloud(lab)
+    return [
+        Drop(
+            lab.segment_netns("management"),
+            NftSet(family="bridge", table=_table("server-down"), name=SET_NAME),
+            hook="forward",
+            keys=Keys(kind="ifname", values=name_keys([places.CLOUD_SERVER])),
+            rules=["iifname @on drop", "oifname @on drop"],
+        )
+    ]
+
+
 # ------------------------------------------------------------------------------------------------------ the registry
 
 
@@ -296,6 +318,17 @@ FAULTS = {
         Fault(name="vpn-active-down", does="The ISP drops the first of two tunnels.", effects=_vpn_active_down),
         Fault(name="isp-down", does="The ISP's cable is pulled: both ends lose the carrier.", effects=_isp_down),
         Fault(name="both", does="silent and vpn-blackhole together.", effects=_both),
+        Fault(
+            name="server-kill",
+            does="The cloud server gets SIGKILL; the keeper starts it again.",
+            effects=_server_kill,
+            lasts=False,
+        ),
+        Fault(
+            name="server-down",
+            does="Nothing reaches the cloud server any more, and nothing comes from it.",
+            effects=_server_down,
+        ),
         Fault(
             name="flap",
             does="The circuit's cable goes off and on, --times times, every --period seconds.",

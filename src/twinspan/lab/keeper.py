@@ -67,16 +67,15 @@ class Child:
 
     @property
     def record(self) -> Path:
-        return self.node_dir / "supervisor.json"
+        return self.node_dir / process.RECORD
 
     def adopt(self) -> bool:
         """Takes over a supervisor that an earlier keeper has started and that still runs."""
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            known = msgspec.json.decode(self.record.read_bytes(), type=ProcessId)
-            if process.alive(known):
-                self.watch(known)
-                return True
-        return False
+        known = process.recorded(self.node_dir)
+        if known is None or not process.alive(known):
+            return False
+        self.watch(known)
+        return True
 
     def watch(self, identity: ProcessId) -> None:
         self.identity = identity

@@ -18,6 +18,8 @@ from twinspan.model.device_config import BgpPeer, DeviceConfig
 from twinspan.model.errors import Rejected, Unavailable
 
 GATEWAY, VBR, VPN_GATEWAY = "gateway", "vbr", "vpn-gateway"
+CLOUD_SERVER = "cloud-server"
+"""Its namespace, and the management bridge's port towards it."""
 
 
 def segment(lab: Lab, kind: Literal["circuit", "isp"]) -> Segment:
@@ -88,3 +90,18 @@ def tunnel_ports(lab: Lab, only: Sequence[str] | None = None) -> list[int]:
     if not tunnels:
         raise Rejected(f"lab {lab.name} has no VPN", remedy="choose a fault of the circuit")
     return sorted({p for t in tunnels if only is None or t.name in only for p in (t.ike_port, t.nat_t_port)})
+
+
+def require_cloud(lab: Lab) -> None:
+    """Raises Rejected for a lab without a cloud server."""
+    if CLOUD_SERVER not in lab.state.parts:
+        raise Rejected(
+            f"lab {lab.name} has no cloud server", remedy="bring it up with --cloud; its site needs a management bridge"
+        )
+
+
+def cloud_server(lab: Lab) -> tuple[ProcessId, ...]:
+    """Its process, as the keeper has written it down."""
+    require_cloud(lab)
+    found = process.recorded(lab.paths.part(CLOUD_SERVER))
+    return (found,) if found is not None and process.alive(found) else ()

@@ -17,6 +17,8 @@ import msgspec
 MARK_VARIABLE = "TWINSPAN_LAB"
 """In the environment of every process a lab starts: a process is found by it even when nobody wrote its pid down."""
 POLL_S = 0.01
+RECORD = "supervisor.json"
+"""In a node's directory: the identity of its supervisor; in that of a part, of what runs there."""
 
 
 class ProcessId(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,13 @@ def identify(pid: int) -> ProcessId | None:
 def alive(process: ProcessId | None) -> bool:
     """Whether exactly this process still runs."""
     return process is not None and identify(process.pid) == process
+
+
+def recorded(directory: Path) -> ProcessId | None:
+    """What the keeper runs for this directory, as it was written down; None if nothing was."""
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        return msgspec.json.decode((directory / RECORD).read_bytes(), type=ProcessId)
+    return None
 
 
 def command_name(pid: int) -> str:

@@ -77,11 +77,11 @@ def effects(lab: Lab, name: str, **options: object):
     return find_fault(name).effects(lab, FaultOptions(**options))
 
 
-def test_every_fault_of_the_issue_is_there() -> None:
+def test_every_fault_is_there() -> None:
     assert set(FAULTS) == {
         "port-shutdown", "cable", "silent", "one-way", "dead-transit", "prefix-only", "large-only", "bgp-reset",
         "prefix-withdrawn", "daemon-kill", "agent-kill", "vpn-down", "vpn-blackhole", "vpn-active-down", "isp-down",
-        "both", "flap",
+        "both", "flap", "server-kill", "server-down",
     }  # fmt: skip
 
 
@@ -169,3 +169,18 @@ def test_set_elements_are_packed_as_the_kernel_reads_them() -> None:
 def test_the_moment_of_several_calls_reaches_from_the_first_to_the_last() -> None:
     moments = [Moment(before_ns=5, after_ns=9), Moment(before_ns=2, after_ns=4)]
     assert span_of(moments) == Moment(before_ns=2, after_ns=9)
+
+
+@pytest.mark.parametrize("fault", ["server-kill", "server-down"])
+def test_a_lab_without_a_cloud_server_has_no_faults_of_it(tmp_path, fault: str) -> None:
+    with pytest.raises(Rejected, match="lab one has no cloud server"):
+        effects(make_lab(tmp_path), fault)
+
+
+def test_server_down_blocks_the_servers_port_and_no_other(tmp_path) -> None:
+    lab = make_lab(tmp_path)
+    more = {"parts": {"cloud-server": "n-cloud"}, "segments": lab.state.segments | {"management": "n-mgmt"}}
+    lab.state = msgspec.structs.replace(lab.state, **more)
+    (drop,) = effects(lab, "server-down")
+    assert isinstance(drop, Drop)
+    assert (drop.netns, drop.keys.values) == ("n-mgmt", name_keys(["cloud-server"]))
