@@ -130,6 +130,8 @@ class Journal:
             return msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=decode_hook)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            self.set_aside.append(f"{path.name} cannot be read: {error.strerror or error}")
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             self._put_aside(path, str(error))
         return None

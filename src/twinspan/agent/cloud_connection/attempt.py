@@ -29,6 +29,7 @@ from twinspan.agent.cloud_connection.trust import Pin, Ticket, TrustStore, accep
 from twinspan.drivers.resolver import ResolveFailed, resolve
 from twinspan.drivers.vpn_instance import socket_factory
 from twinspan.model.cloud_management import CloudManagement
+from twinspan.model.cloud_status import FailureReason, Trust
 from twinspan.model.device_config import Family
 from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.errors import Rejected
@@ -59,6 +60,31 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """Address and port it dialled from."""
 
 
+_TELLING: tuple[FailureReason, ...] = (
+    "name",
+    "route",
+    "vpn_instance",
+    "source_address",
+    "timeout",
+    "refused",
+    "closed",
+    "tls",
+    "protocol",
+    "clock",
+    "authority",
+    "ticket",
+    "handshake",
+    "busy",
+    "no_password",
+    "version",
+    "not_admitted",
+    "hardware",
+    "duplicate",
+    "quarantined",
+)
+"""Of the failures at several addresses the one is told that stands last here: it got furthest."""
+
+
 class Attempts:
     """Makes attempts for one device."""
 
@@ -87,7 +113,7 @@ class Attempts:
         on_target: Callable[[Target], None],
         on_authorities: Callable[[tuple[str, ...]], None],
     ) -> Opened:
-        """The first address and the first proof that work. Raises DialFailed with the last reason."""
+        """The first address and the first proof that work. Raises DialFailed with the reason that says most."""
         progress("Resolving")
         failed = DialFailed("name", f"{endpoint.domain}: no address")
         proofs = self._proofs(settings)
@@ -97,7 +123,7 @@ class Attempts:
                 try:
                     return await self._dial(endpoint, target, settings, proof, (progress, on_authorities))
                 except DialFailed as error:
-                    failed = error
+                    failed = max(failed, error, key=_says)
                     if error.reason != "not_admitted":
                         break
         raise failed
@@ -149,7 +175,7 @@ class Attempts:
             done = await log_in(connection, target.netloc, login, first, progress)
             self._remember(target, pin, done, enrolled=proof is not None and proof.method == "token")
             progress("Request")
-            session = Session(target, context, timers, self._modules, on_authorities)
+            session = Session(target, self._renewed_context(config, target, pin), timers, self._modules, on_authorities)
             await upgrade(connection, done.url, session.websocket)
         except BaseException:
             connection.transport.abort()
@@ -167,6 +193,10 @@ class Attempts:
             detail = f"{self._trust.certificate_file}: {error.strerror or 'no certificate with its key'}"
             raise DialFailed("no_password", detail) from error
 
+    def _renewed_context(self, config: CloudManagement, target: Target, pin: Pin) -> Callable[[], ssl.SSLContext]:
+        """By whom the server is trusted at that moment."""
+        return lambda: self._context(config, self._trust.memory.pins.get(target.domain, pin))
+
     def _proofs(self, settings: Settings) -> tuple[Proof | None, ...]:
         """What to prove it with, the best first; None where nothing is set."""
         config, memory = settings.config, self._trust.memory
@@ -180,7 +210,8 @@ class Attempts:
             return own or (None,)
         # Saved before it is told: a device that dies in between still knows what the server expects.
         secret = memory.secret or Secret(secrets.token_urlsafe(32))
-        self._trust.change(secret=secret)
+        if not self._trust.change(secret=secret):
+            raise DialFailed("no_password", "the secret that replaces the one-time token cannot be saved")
         verifier = make_verifier(secret.reveal(), secrets.token_bytes(16))
         return (Proof(method="token", secret=config.enrolment_token, enrolment=verifier), *own)
 
@@ -193,7 +224,7 @@ class Attempts:
         pinned = self._trust.memory.pins.get(target.domain)
         if pinned is not None and (
             config.fingerprint is None
-            or pinned.trust == "rotated"
+            or (pinned.trust == "rotated" and pinned.began_with == config.fingerprint)
             or acceptable(pinned.authorities, config.fingerprint)
         ):
             return pinned
@@ -202,9 +233,12 @@ class Attempts:
             raise DialFailed("authority", "a device with a certificate needs the server's fingerprint configured")
         offered = await fetch_authorities(target, progress, blind_context())
         found = acceptable(offered, config.fingerprint)
+        if not found and config.fingerprint is None:
+            raise DialFailed("protocol", "what the server calls its authorities are no certificates")
         if not found:
             raise DialFailed("authority", "none of the server's authorities has the configured fingerprint")
-        return Pin(authorities=found, trust="configured" if config.fingerprint else "first_use")
+        trust: Trust = "configured" if config.fingerprint else "first_use"
+        return Pin(authorities=found, trust=trust, began_with=config.fingerprint)
 
     def _remember(self, target: Target, pin: Pin, done: Upgrade, *, enrolled: bool) -> None:
         """Both ends have proved themselves: only now the server's authority is pinned."""
@@ -219,3 +253,8 @@ class Attempts:
             enrolled=memory.enrolled or enrolled,
             last_time_ns=max(memory.last_time_ns, done.server_time_ns),
         )
+
+
+def _says(failed: DialFailed) -> int:
+    """How much that failure tells; of equal ones the first is kept."""
+    return _TELLING.index(failed.reason) if failed.reason in _TELLING else -1

@@ -129,8 +129,7 @@ async def open_connection(target: Target, context: ssl.SSLContext | None, progre
             _, connection = await aiofastnet.create_connection(
                 asyncio.get_running_loop(), HttpConnection, sock=handle, ssl=context, server_hostname=name
             )
-    except TimeoutError:
-        handle.close()
+    except TimeoutError:  # the transport closes its socket itself: here its number may be another's already
         raise DialFailed("timeout", f"{target.address} port {target.port} speaks no TLS") from None
     except ssl.SSLCertVerificationError as error:
         raise _certificate_failed(error) from error

@@ -20,7 +20,7 @@ from twinspan.agent.cloud_connection.dial import DialFailed
 from twinspan.agent.cloud_connection.doctor import examine
 from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Down, Session
-from twinspan.agent.cloud_connection.trust import Pin, TrustStore, fingerprint
+from twinspan.agent.cloud_connection.trust import Pin, TrustStore, acceptable, fingerprint
 from twinspan.agent.cloud_connection.way import find_way
 from twinspan.engine.dhcp_trust import Running
 from twinspan.model.cloud_check import CloudCheck
@@ -75,6 +75,7 @@ class ConnectionManager:
     ) -> None:
         self._ports, self._record = ports, ports.record
         self._trust = trust
+        trust.on_trouble = lambda detail: ports.record("not saved", detail)
         self._attempts = Attempts(identity, boot_id, trust, modules, ports.dns_servers)
         self._config: CloudManagement | None = None
         self._dhcp: tuple[str | None, Secret | None] = (trust.memory.dhcp_domain, trust.memory.dhcp_password)
@@ -151,6 +152,8 @@ class ConnectionManager:
     async def run(self) -> None:
         """Connect and stay connected, for ever; every change of the settings starts anew."""
         loop = asyncio.get_running_loop()
+        for sentence in self._trust.damage:
+            self._record("file set aside", sentence)
         while True:
             self._changed.clear()
             cycle = loop.create_task(self._cycle(), name="cloud connection")
@@ -280,9 +283,11 @@ class ConnectionManager:
         """Told in band by a trusted server: a rotation, if they are others."""
         pins = self._trust.memory.pins
         known = pins.get(domain)
+        authorities = acceptable(authorities, None)
         if known is None or not authorities or set(authorities) == set(known.authorities):
             return
-        self._trust.change(pins={**pins, domain: Pin(authorities=authorities, trust="rotated")})
+        new = Pin(authorities=authorities, trust="rotated", began_with=known.began_with)
+        self._trust.change(pins={**pins, domain: new})
         self._note(trust="rotated", authority_fingerprint=fingerprint(authorities[0]))
         self._record("authorities changed", ", ".join(fingerprint(pem)[:16] for pem in authorities))
 

@@ -76,12 +76,13 @@ class Session:
     def __init__(
         self,
         target: Target,
-        context: ssl.SSLContext | None,
+        context: Callable[[], ssl.SSLContext | None],
         timers: Timers,
         modules: Sequence[Module],
         on_authorities: Callable[[tuple[str, ...]], None],
     ) -> None:
         self.target = target
+        # Asked for each sub-connection: a connection may live through a whole rotation of the server's authority.
         self._context, self._modules, self._on_authorities = context, {m.name: m for m in modules}, on_authorities
         self._timers = timers
         self._liveness = DeviceLiveness(timers.keepalive_s, timers.ping_s, timers.dead_after_s, steady_ns())
@@ -216,7 +217,7 @@ class Session:
         link.websocket.on_closed = closed
         link.websocket.on_heard = heard
         feed(module, link)
-        connection = await open_connection(self._target_of(url), self._context, _silent)
+        connection = await open_connection(self._target_of(url), self._context(), _silent)
         await upgrade(connection, url, link.websocket)
         state.since_ns = state.heard_ns = steady_ns()
         state.state, state.link = "Established", link

@@ -10,8 +10,11 @@ authority, name and the mutual proof are checked as always, and the time is take
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import ssl
+from collections.abc import Callable
 
 import msgspec
 
@@ -31,6 +34,8 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     authorities: tuple[str, ...]
     """PEM."""
     trust: Trust
+    began_with: str | None = None
+    """The fingerprint that was configured when this trust began: rotations since then rest on it."""
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,14 +69,33 @@ class TrustStore:
         self._journal = journal
         self.certificate_file = journal.certificate_file
         """Client certificate and its key, PEM, put there by people."""
-        self.memory = journal.load_cloud_memory(CloudMemory) or CloudMemory()
+        self.on_trouble: Callable[[str], None] = _nobody_hears
+        """Hears that the memory could not be saved, once for each reason."""
+        self._trouble = ""
+        self._context: tuple[tuple[object, ...], ssl.SSLContext] | None = None
+        known = len(journal.set_aside)
+        loaded = journal.load_cloud_memory(CloudMemory) or CloudMemory()
+        self.memory, unusable = _usable(loaded)
+        self.damage: tuple[str, ...] = (*journal.set_aside[known:], *unusable)
+        """What could not be used of the file, in sentences."""
 
-    def change(self, **fields: object) -> None:
-        """Save new values, if they are new."""
+    def change(self, **fields: object) -> bool:
+        """Take new values and save them, if they are new. False: they hold until the next start only."""
         memory = msgspec.structs.replace(self.memory, **fields)
-        if memory != self.memory:
-            self.memory = memory
+        if memory == self.memory and not self._trouble:
+            return True
+        self.memory = memory
+        try:
             self._journal.save_cloud_memory(memory)
+        except OSError as error:
+            # A full disk must not take the connection away by which somebody could see to it.
+            trouble = error.strerror or str(error)
+            if trouble != self._trouble:
+                self.on_trouble(f"what the cloud connection remembers cannot be saved: {trouble}")
+            self._trouble = trouble
+            return False
+        self._trouble = ""
+        return True
 
     def clock_is_wrong(self, now_ns: int) -> bool:
         """See the clock rule above."""
@@ -82,13 +106,18 @@ class TrustStore:
 
         `certificate`: show our own. Raises OSError or ssl.SSLError if that cannot be read.
         """
+        wrong = self.clock_is_wrong(now_ns)
+        key = (authorities, wrong, certificate)
+        if self._context is not None and self._context[0] == key and not certificate:
+            return self._context[1]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_verify_locations(cadata="".join(authorities))
         if certificate:
             context.load_cert_chain(self.certificate_file)
-        if self.clock_is_wrong(now_ns):
+        if wrong:
             context.verify_flags = ssl.VerifyFlags(context.verify_flags | _NO_CHECK_TIME)
+        self._context = (key, context)
         return context
 
 
@@ -108,11 +137,42 @@ def fingerprint(pem: str) -> str:
 
 def acceptable(authorities: tuple[str, ...], wanted: str | None) -> tuple[str, ...]:
     """Those of the offered authorities that may be trusted: all, or the one whose fingerprint is configured."""
-    found = []
-    for pem in authorities[:8]:
-        try:
-            if wanted is None or fingerprint(pem) == wanted.lower().replace(":", ""):
-                found.append(pem)
-        except ValueError:
-            continue
-    return tuple(found)
+    readable = [pem for pem in authorities[:8] if is_certificate(pem)]
+    if wanted is None:
+        return tuple(readable)
+    return tuple(pem for pem in readable if fingerprint(pem) == wanted.lower().replace(":", ""))
+
+
+def is_certificate(pem: str) -> bool:
+    """Whether it is one certificate that can be trusted at all."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+        return bool(fingerprint(pem))
+    except (ssl.SSLError, ValueError):
+        return False
+
+
+def _usable(memory: CloudMemory) -> tuple[CloudMemory, list[str]]:
+    """Without what can be decoded and not be used; a file may be damaged inside a string."""
+    pins = {
+        name: pin for name, pin in memory.pins.items() if pin.authorities and all(map(is_certificate, pin.authorities))
+    }
+    tickets = {netloc: ticket for netloc, ticket in memory.tickets.items() if _is_base64(ticket.key.reveal())}
+    said = [f"the remembered authority of {name} is damaged and forgotten" for name in memory.pins if name not in pins]
+    said += [
+        f"the remembered ticket of {netloc} is damaged and forgotten"
+        for netloc in memory.tickets
+        if netloc not in tickets
+    ]
+    return msgspec.structs.replace(memory, pins=pins, tickets=tickets), said
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _nobody_hears(_trouble: str) -> None:
+    """Nobody listens."""
