@@ -110,6 +110,6 @@ def test_one_file_that_cannot_be_read_does_not_hide_the_others(capsys: pytest.Ca
 
 @pytest.mark.usefixtures("root")
 def test_an_empty_name_is_refused_and_not_replaced(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr(requirements, "require", lambda *_: None)
+    monkeypatch.setattr(requirements, "require", lambda *_, **__: None)
     assert main.run(["lab", "up", str(EXAMPLE), "--name", ""]) == 2
     assert "lab name '' is not usable" in capsys.readouterr().err
