@@ -127,7 +127,8 @@ class Session:
     def _press_while_waiting(self, key: str) -> None:
         if key == "ctrl-c":
             self._ahead.clear()
-            self._pager.key("q")
+            if self._pager.is_waiting():
+                self._write(self._pager.key("q"))
             self._emit(Interrupt())
         elif self._pager.is_waiting():
             self._write(self._pager.key(key))
