@@ -1,7 +1,8 @@
 """`twinspan demo`: the main job from nothing, in about a minute.
 
-In: nothing. Out: a lab of the first example, its picture, sessions and routes, three drills measured against their
-bounds, an HTML report; and a clean machine. Next: `cli.drill`, `cli.lab`.
+In: nothing. Out: a lab of the first example, its picture, sessions and routes, how its gateway came to be managed by a
+cloud server and stays so when that is killed, three drills measured against their bounds, an HTML report; and a clean
+machine. Next: `cli.drill`, `cli.demo_cloud`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from twinspan.cli import lab_screen
+from twinspan.cli.demo_cloud import connection_lines, return_lines
 from twinspan.cli.drill import run_drills
 from twinspan.cli.drill_report import render_html
 from twinspan.cli.interrupt import endings_interrupt
@@ -20,6 +22,7 @@ from twinspan.cli.picture import picture
 from twinspan.cli.site import load_deployment
 from twinspan.engine.drill_verdict import headline_results
 from twinspan.lab import up as lab_up
+from twinspan.lab.cloud_return import kill_server
 from twinspan.lab.down import take_down
 from twinspan.lab.drill import DrillOptions
 from twinspan.lab.lab import Lab
@@ -70,11 +73,13 @@ def demo(site: Path, html: Path, keep: bool) -> int:
 def _drilled(deployment: Deployment, site: Path, *, keep: bool) -> list[DrillReport]:
     """The lab up, shown and drilled; and down again, whatever happens."""
     begun = time.monotonic()
+    options = lab_up.UpOptions(site_file=str(site.resolve()), cloud=True)
     with lab_screen.rising() as screen:
-        lab = lab_up.bring_up(deployment, LAB, lab_up.UpOptions(site_file=str(site.resolve())), screen.show)
+        lab = lab_up.bring_up(deployment, LAB, options, screen.show)
     try:
         click.echo(f"Everything is established and proven after {time.monotonic() - begun:.1f} s.\n")
         show_state(lab)
+        show_cloud(lab)
         return list(run_drills(lab, FAULTS, DrillOptions()))
     finally:
         if not keep:
@@ -92,6 +97,20 @@ def show_state(lab: Lab) -> None:
     for route in report.routes:
         way = f"{route.device or 'unreachable'}{f' via {route.via}' if route.via else ''}"
         click.echo(f"  {route.prefix:18} {way:28} {route.protocol:8} metric {route.metric:<10} table {route.table}")
+
+
+def show_cloud(lab: Lab) -> None:
+    """How the gateway's cloud connection came up; then its server is killed."""
+    with lab.agent("gateway") as agent:
+        report = agent.report()
+    if report.cloud is None:  # a site without a management bridge
+        return
+    click.echo("Cloud connection of the gateway, behind a NAT")
+    for line in connection_lines(report):
+        click.echo(f"  {line}")
+    click.echo("Killing the cloud server (kill -9)")
+    for line in return_lines(kill_server(lab)):
+        click.echo(f"  {line}")
 
 
 def _sessions(report: DeviceReport) -> list[str]:

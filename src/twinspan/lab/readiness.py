@@ -38,7 +38,7 @@ def node_missing(config: DeviceConfig, report: DeviceReport) -> tuple[str, ...]:
         reasons = [alarm.detail for alarm in report.alarms if alarm.name == "cannot_converge"]
         return (f"config not applied{': ' if reasons else ''}{'; '.join(reasons)}",)
     lacks = [*_sessions(config, report), *_tunnels(config, report), *_probes(config, report), *_spans(report)]
-    lacks += _cloud(report)
+    lacks += cloud_missing(report)
     if config.dhcp_client and not report.leases:
         lacks.append(f"no DHCP lease on {config.dhcp_client}")
     if not report.converged and not lacks:
@@ -86,7 +86,7 @@ def _spans(report: DeviceReport) -> Iterator[str]:
             yield f"traffic is on {report.failover.carrying}, not on {span.name}"
 
 
-def _cloud(report: DeviceReport) -> Iterator[str]:
+def cloud_missing(report: DeviceReport) -> Iterator[str]:
     """Only a node that was told to connect reports of it."""
     cloud = report.cloud
     if cloud is None:
