@@ -29,13 +29,15 @@ venv:
 demo: setup
 	@.venv/bin/twinspan demo </dev/null
 
+# The quick ones, then servers and devices in one process and public clients, then namespaces with real daemons.
 # pytest leaves with 5 when it ran no test and 4 when the folder is gone: both fail here.
 .PHONY: test test-unit test-topology
 test: setup
-	$(PY) -m pytest -q tests --ignore=tests/topology </dev/null
+	$(PY) -m pytest -q tests --ignore=tests/topology --ignore=tests/inprocess --ignore=tests/contract </dev/null
+	$(PY) -m pytest -q tests/contract tests/inprocess </dev/null
 	$(PY) -m pytest -q tests/topology </dev/null
 test-unit: venv
-	$(PY) -m pytest -q tests --ignore=tests/topology </dev/null
+	$(PY) -m pytest -q tests --ignore=tests/topology --ignore=tests/inprocess --ignore=tests/contract </dev/null
 test-topology: setup
 	$(PY) -m pytest -q tests/topology </dev/null
 
