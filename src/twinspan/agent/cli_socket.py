@@ -22,6 +22,7 @@ from twinspan.wire.cli_socket import (
     BadMessage,
     Ended,
     Open,
+    Resize,
     Script,
     Shown,
     ToAgent,
@@ -132,6 +133,8 @@ class _Connection(asyncio.Protocol):
         elif isinstance(message, Typed) and self._shell is not None:
             self._shell.typed(message.text.encode("utf-8", "replace"))
             self._hold()
+        elif isinstance(message, Resize) and self._shell is not None:
+            self._shell.resize(message.rows)
         elif isinstance(message, Open | Script) and self._shell is None and self._script is None:
             try:
                 self._begin(message)
@@ -142,6 +145,7 @@ class _Connection(asyncio.Protocol):
         user = self._user()
         if isinstance(message, Open):
             self._shell = self._desk.open(self, user)
+            self._shell.resize(message.rows)
             self._shell.start()
             return
         from twinspan.agent.script import ScriptRun  # noqa: PLC0415  late: it loads the whole language

@@ -119,6 +119,10 @@ class Shell:
         self._note_life()
         self._work()
 
+    def resize(self, rows: int) -> None:
+        """The terminal has so many lines now."""
+        self._session.resize(rows)
+
     def no_more(self) -> None:
         """Nothing will be typed any more: what was is done to its end, then the session is over."""
         self._last = True

@@ -27,7 +27,7 @@ class SshTerminal(asyncssh.SSHServerSession[bytes]):
         self._command: str | None = None
         self._script: ScriptRun | None = None
         self._running: asyncio.Task[None] | None = None
-        self._has_terminal = False
+        self._has_terminal, self._rows = False, 0
         self._paused = False
 
     # ------------------------------------------------------------------------------------------------ asyncssh
@@ -36,8 +36,12 @@ class SshTerminal(asyncssh.SSHServerSession[bytes]):
         self._channel = chan
 
     def pty_requested(self, term_type: str, term_size: tuple[int, int, int, int], term_modes: object) -> bool:
-        self._has_terminal = True
+        self._has_terminal, self._rows = True, term_size[1]
         return True
+
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        if self._shell is not None:
+            self._shell.resize(height)
 
     def shell_requested(self) -> bool:
         return True
@@ -52,6 +56,7 @@ class SshTerminal(asyncssh.SSHServerSession[bytes]):
                 self._begin_command(self._command)
                 return
             self._shell = self._desk.open(self, self._user, patient=not self._has_terminal, idle_s=REMOTE_IDLE_S)
+            self._shell.resize(self._rows)
             self._shell.start(paging=self._has_terminal)
         except Rejected as error:
             self._leave(str(error), 1)

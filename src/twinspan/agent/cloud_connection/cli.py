@@ -47,16 +47,20 @@ class CliModule:
     def received(self, link: Link, message: ServiceMessage) -> None:
         if isinstance(message, CliOpen):
             self._open(link, message)
-        elif isinstance(message, CliData):
-            terminal = self._terminals.get(message.session)
-            if terminal is not None:
-                terminal.shell.typed(message.text.encode("utf-8", "replace"))
-        elif isinstance(message, CliClose):
-            terminal = self._terminals.pop(message.session, None)
-            if terminal is not None:
-                terminal.gone()
-        elif not isinstance(message, CliResize):
+            return
+        if not isinstance(message, CliData | CliResize | CliClose):
             link.websocket.close(CloseCode.PROTOCOL, "no message of this service")
+            return
+        terminal = self._terminals.get(message.session)
+        if terminal is None:
+            return  # of a session that was just closed
+        if isinstance(message, CliData):
+            terminal.shell.typed(message.text.encode("utf-8", "replace"))
+        elif isinstance(message, CliResize):
+            terminal.shell.resize(message.rows)
+        else:
+            self.forget(message.session)
+            terminal.gone()
 
     def _open(self, link: Link, message: CliOpen) -> None:
         from twinspan.agent.shell import REMOTE_IDLE_S, User  # noqa: PLC0415  late: it loads the whole language
@@ -73,6 +77,7 @@ class CliModule:
             link.send(CliClose(session=message.session, detail=str(error)))
             return
         self._terminals[message.session] = terminal
+        terminal.shell.resize(message.rows)
         terminal.shell.start()
 
     def forget(self, session: str) -> None:

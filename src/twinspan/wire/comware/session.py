@@ -30,6 +30,8 @@ MAX_AHEAD = 65536
 """Keys typed, or pasted, while the shell works on a command; more are dropped, with the bell."""
 MAX_ANSWER = 200_000
 """Lines of an answer that are kept for a filter; what is beyond is left out."""
+LONGEST_PAGE = 512
+"""Lines, as `screen-length` has it."""
 _SECRET_WORD = re.compile(
     r"(?<=\s)(s(?:im?|impl?|imple)?|p(?:la?|lain?|laint\w*)?|c(?:ip?|iph?|ipher\w*)?)"
     r'\s+("(?:[^"\\]|\\.)*"?|\S+)',
@@ -54,6 +56,7 @@ class Session:
         self._filter: LineFilter | None = None
         self._running: Effect | None = None
         self._left = False
+        self._page_follows = True
         self._draining = False
         self._tab: list[str] = []
         self._shown: list[str] = []
@@ -95,6 +98,11 @@ class Session:
             self._filter = None
             self._ready()
         return self._taken()
+
+    def resize(self, rows: int) -> None:
+        """The terminal has so many lines now: a page is as long, unless the user has said how long it shall be."""
+        if self._page_follows and rows > 1:
+            self._pager.length = min(rows, LONGEST_PAGE)
 
     def update(self, config: DeviceConfig) -> None:
         """The running config was changed by somebody else."""
@@ -172,6 +180,7 @@ class Session:
             self._emit(effect)
         if result.screen_length is not None:
             self._pager.length = result.screen_length
+            self._page_follows = False
         self._filter = result.line_filter
         if result.question is not None:
             self._question = result.question
