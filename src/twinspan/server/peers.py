@@ -87,8 +87,11 @@ class WorkerPeers:
         finally:
             os.umask(old)
         server = await asyncio.start_unix_server(self._connection, sock=listening, limit=_LINE)
-        async with server:
-            await server.serve_forever()
+        try:
+            async with server:
+                await server.serve_forever()
+        finally:
+            path.unlink(missing_ok=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

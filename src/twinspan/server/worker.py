@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hmac
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -182,7 +183,7 @@ class Worker:
                     if address == "::" and found:
                         continue  # a machine without IPv6
                     raise Unavailable(
-                        f"cannot listen on {address} port {port}: {error.strerror or error}",
+                        f"cannot listen on {address} port {port}: {os.strerror(error.errno) if error.errno else error}",
                         remedy="another program may have the port; choose one with --port",
                     ) from error
         return found
