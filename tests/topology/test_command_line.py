@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from netmiko import ConnectHandler
@@ -53,8 +54,8 @@ class Device:
         self.processes.append(process)
         return process
 
-    def cli(self, *lines: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        words = [word for line in lines for word in ("-c", line)]
+    def cli(self, *lines: str, check: bool = True, words: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        words = [*words, *(word for line in lines for word in ("-c", line))]
         command = [sys.executable, "-m", "twinspan.cli.main", "cli", str(self.node_dir), *words]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
         assert not check or done.returncode == 0, done.stdout + done.stderr
@@ -143,6 +144,35 @@ def test_commands_scripts_and_their_exit_codes(device: Device) -> None:
     assert "Unrecognized command" in refused.stdout
     assert refused.stdout.endswith("[branch]\n"), "the lines after a refused one are carried out"
     assert device.script("display clock").returncode == 0
+
+
+def test_a_configuration_with_its_secrets_moves_to_another_device(device: Device) -> None:
+    device.script("system-view", "cloud-management server password simple Open-sesame-42", "sysname branch")
+    passphrase, file = device.bench.directory / "pass.txt", device.bench.directory / "gateway.cfg"
+    passphrase.write_text("a passphrase\n")
+    words = ["--passphrase-file", str(passphrase)]
+    exported = device.cli("display current-configuration", words=words).stdout
+    assert "Open-sesame" not in exported
+    assert "$p1$" in exported
+    file.write_text(exported)
+    (device.bench.directory / "other").mkdir()
+    there = device.bench.directory / "other" / "gw"
+    device.run_in(device.bench.b, "agent", "--node-dir", str(there))
+    here, device.node_dir = device.node_dir, there
+    wait_for(lambda: device.cli("display clock", check=False).returncode == 0)
+    without = device.cli("display clock", words=["--config", str(file)], check=False)
+    assert without.returncode == 1
+    assert "cannot be read here" in without.stdout
+    device.cli("save force", words=["--config", str(file), *words])
+    assert config_of(here)["cloud"]["password"] == config_of(there)["cloud"]["password"] == "Open-sesame-42"
+    assert config_of(here)["access"] == config_of(there)["access"]
+    wrong = device.cli("display clock", words=["--passphrase-file", "/nowhere"], check=False)
+    assert (wrong.returncode, "No such file" in wrong.stderr) == (2, True)
+
+
+def config_of(node_dir: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((node_dir / "config.json").read_bytes())
+    return found
 
 
 def test_without_an_agent_it_is_said_what_to_do(device: Device) -> None:

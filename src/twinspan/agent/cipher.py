@@ -11,7 +11,9 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -19,8 +21,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_FILE = "cipher.key"
 KEY_BYTES = 32
-_NONCE_BYTES, _SALT_BYTES = 12, 16
+_NONCE_BYTES, SALT_BYTES = 12, 16
 _DEVICE_FORM, _PASSPHRASE_FORM = "$t1$", "$p1$"
+_SALT = re.compile(r"\$p1\$([A-Za-z0-9_-]{22})\$")
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 1 << 15, 8, 1
 _SCRYPT_MEMORY = 64 << 20
 
@@ -42,42 +45,45 @@ class DeviceCipher:
         return _opened(self._key, text.removeprefix(_DEVICE_FORM), _DEVICE_FORM.encode())
 
 
-class PassphraseCipher:
-    """For text that leaves the device. One salt for each object: the passphrase is stretched once, not per secret."""
+class ExportCipher:
+    """For text that leaves the device, or comes from another one: under keys that were made from passphrases."""
 
-    def __init__(self, passphrase: str) -> None:
-        self._passphrase = passphrase
-        self._salt = secrets.token_bytes(_SALT_BYTES)
-        self._keys: dict[bytes, AESGCM] = {}
+    def __init__(self, device: DeviceCipher, keys: Mapping[bytes, bytes]) -> None:
+        """`keys` by their salt; what is written is written with the first of them."""
+        self._device = device
+        self._keys = {salt: AESGCM(key) for salt, key in keys.items()}
+        self._salt = next(iter(keys))
 
     def encrypt(self, plain: str) -> str:
         """The salt stands in the text."""
-        salt = _PASSPHRASE_FORM + _text(self._salt) + "$"
-        return salt + _sealed(self._key(self._salt), plain, salt.encode())
+        form = f"{_PASSPHRASE_FORM}{_text(self._salt)}$"
+        return form + _sealed(self._keys[self._salt], plain, form.encode())
 
     def decrypt(self, text: str) -> str | None:
-        """None: another passphrase, or no such text."""
-        salt, found, sealed = text.removeprefix(_PASSPHRASE_FORM).partition("$")
-        raw = _bytes(salt)
-        if not text.startswith(_PASSPHRASE_FORM) or not found or raw is None or len(raw) != _SALT_BYTES:
-            return None
-        if raw not in self._keys and len(self._keys) >= 8:
-            return None  # a text made to keep us busy: a real one has one salt
-        return _opened(self._key(raw), sealed, f"{_PASSPHRASE_FORM}{salt}$".encode())
+        """None: of another passphrase or another device."""
+        match = _SALT.match(text)
+        if match is None:
+            return self._device.decrypt(text)
+        key = self._keys.get(_bytes(match[1]) or b"")
+        return _opened(key, text[match.end() :], match[0].encode()) if key is not None else None
 
-    def _key(self, salt: bytes) -> AESGCM:
-        if salt not in self._keys:
-            key = hashlib.scrypt(
-                self._passphrase.encode(),
-                salt=salt,
-                n=_SCRYPT_N,
-                r=_SCRYPT_R,
-                p=_SCRYPT_P,
-                maxmem=_SCRYPT_MEMORY,
-                dklen=KEY_BYTES,
-            )
-            self._keys[salt] = AESGCM(key)
-        return self._keys[salt]
+
+def derive(passphrase: str, salt: bytes) -> bytes:
+    """The key of a passphrase. It takes a tenth of a second and 32 MiB on purpose: never in the agent."""
+    return hashlib.scrypt(
+        passphrase.encode(), salt=salt, n=_SCRYPT_N, r=_SCRYPT_R, p=_SCRYPT_P, maxmem=_SCRYPT_MEMORY, dklen=KEY_BYTES
+    )
+
+
+def new_salt() -> bytes:
+    """For one export."""
+    return secrets.token_bytes(SALT_BYTES)
+
+
+def salts_in(text: str) -> tuple[bytes, ...]:
+    """Those of all secrets in an exported text, each once."""
+    found = (_bytes(match[1]) for match in _SALT.finditer(text))
+    return tuple(dict.fromkeys(salt for salt in found if salt is not None))
 
 
 def load_cipher(node_dir: Path) -> DeviceCipher:

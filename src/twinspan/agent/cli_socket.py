@@ -150,7 +150,10 @@ class _Connection(asyncio.Protocol):
             return
         from twinspan.agent.script import ScriptRun  # noqa: PLC0415  late: it loads the whole language
 
-        self._script = ScriptRun(self._desk, user, self._show, lambda: not self._full, transcript=message.transcript)
+        keys = {key.salt: key.key for key in message.keys}
+        self._script = ScriptRun(
+            self._desk, user, self._show, lambda: not self._full, transcript=message.transcript, keys=keys
+        )
         running = self._run(self._script, message.lines)
         self._running = asyncio.get_running_loop().create_task(running, name="script")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from twinspan.agent.cipher import DeviceCipher
     from twinspan.agent.node import Node
     from twinspan.agent.shell import Shell, Terminal, User
+    from twinspan.wire.comware.cipher import Cipher
     from twinspan.wire.comware.effects import ChangeConfig
 
 MAX_SHELLS = 32
@@ -36,13 +37,21 @@ class CommandLine:
 
         return load_cipher(self._dir)
 
-    def open(self, terminal: Terminal, user: User, *, patient: bool = False, idle_s: float | None = None) -> Shell:
+    def open(
+        self,
+        terminal: Terminal,
+        user: User,
+        *,
+        patient: bool = False,
+        idle_s: float | None = None,
+        cipher: Cipher | None = None,
+    ) -> Shell:
         """A shell that is still to be started. Raises Rejected if there are too many."""
         from twinspan.agent.shell import Shell  # noqa: PLC0415
 
         if len(self._shells) >= MAX_SHELLS:
             raise Rejected(f"{MAX_SHELLS} sessions are open already", remedy="end one of them first")
-        shell = Shell(self, terminal, user, patient=patient, idle_s=idle_s)
+        shell = Shell(self, terminal, user, patient=patient, idle_s=idle_s, cipher=cipher)
         self._shells.append(shell)
         self.node.events.record("config", "command line opened", f"{user.name} ({user.way})")
         return shell
@@ -69,7 +78,8 @@ class CommandLine:
 
     def save(self, shell: Shell) -> None:
         """The running config, and lines that are not whole yet, are what the next start of the machine begins with."""
-        self.node.save(shell.draft[1])
+        draft = shell.draft
+        self.node.save(draft[1] if draft is not None else self.draft)
         self.node.events.record("config", "saved by command", f"{shell.user.name} ({shell.user.way})")
 
     def left(self, shell: Shell) -> None:
@@ -78,7 +88,7 @@ class CommandLine:
             return
         self._shells.remove(shell)
         if shell.user.may_change:
-            self._draft = shell.draft
+            self._draft = shell.draft or self._draft
         self.node.events.record("config", "command line closed", f"{shell.user.name} ({shell.user.way})")
 
     def config_changed(self, config: DeviceConfig) -> None:

@@ -5,8 +5,9 @@ In: lines, a place for text. Out: text, and how many lines were refused. Next: `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from twinspan.agent.cipher import ExportCipher
 from twinspan.agent.command_line import CommandLine
 from twinspan.agent.shell import User
 from twinspan.wire.comware.line_editor import MAX_LINE
@@ -23,9 +24,12 @@ class ScriptRun:
         has_room: Callable[[], bool],
         *,
         transcript: bool,
+        keys: Mapping[bytes, bytes] | None = None,
     ) -> None:
+        """`keys`: of an export or import, by salt."""
         self._output = _Lines(show, has_room)
-        self._shell = desk.open(self._output, user, patient=True)
+        cipher = ExportCipher(desk.cipher, keys) if keys else None
+        self._shell = desk.open(self._output, user, patient=True, cipher=cipher)
         self._transcript = transcript
 
     async def run(self, lines: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ from twinspan.agent.password import new_passwords, with_verifiers
 from twinspan.model.device_access import LocalUser
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import TwinspanError
+from twinspan.wire.comware.cipher import Cipher
 from twinspan.wire.comware.effects import WAITING, ChangeConfig, Effect, EffectOrOutput, Interrupt, Output, Quit
 from twinspan.wire.comware.session import Session
 
@@ -67,13 +68,25 @@ class Shell:
     """
 
     def __init__(
-        self, desk: CommandLine, terminal: Terminal, user: User, *, patient: bool = False, idle_s: float | None = None
+        self,
+        desk: CommandLine,
+        terminal: Terminal,
+        user: User,
+        *,
+        patient: bool = False,
+        idle_s: float | None = None,
+        cipher: Cipher | None = None,
     ) -> None:
+        """`cipher`: another one than the device's, for text that is to leave it."""
         self._desk, self._terminal, self.user, self._patient = desk, terminal, user, patient
+        self._draft_is_ours = cipher is None
         self._idle_s = idle_s
         self._left_alone: asyncio.TimerHandle | None = None
         self._settling: asyncio.Task[None] | None = None
-        self._session = Session(desk.running(), desk.cipher, draft=desk.draft)
+        if cipher is None:
+            self._session = Session(desk.running(), desk.cipher, draft=desk.draft)
+        else:
+            self._session = Session(desk.running(), cipher)
         self._typed = bytearray()
         self._shown: deque[bytes] = deque()
         self._shown_bytes = 0
@@ -153,9 +166,9 @@ class Shell:
         self._terminal.close(why)
 
     @property
-    def draft(self) -> tuple[DeviceConfig, str]:
-        """All lines of this session, and the config that they make."""
-        return self._session.config, self._session.draft
+    def draft(self) -> tuple[DeviceConfig, str] | None:
+        """All lines of this session, and the config that they make; None: others could not read them."""
+        return (self._session.config, self._session.draft) if self._draft_is_ours else None
 
     async def idle(self) -> None:
         """Until everything typed so far is done."""

@@ -18,15 +18,18 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from twinspan.lab.lab import open_lab
 from twinspan.model.errors import Rejected, Unavailable
 from twinspan.wire.cli_socket import (
+    MAX_KEYS,
     SOCKET_NAME,
     BadMessage,
     Ended,
+    ExportKey,
     Open,
     Resize,
     Script,
@@ -46,7 +49,21 @@ EXIT_NOT_AS_WISHED = 1
 @click.option("--lab", "lab_name", metavar="NAME", help="A node of this lab. Default: the only one there is.")
 @click.option("--node", metavar="NODE", help="Name of the lab's node.  [default: gateway]")
 @click.option("--command", "-c", "commands", multiple=True, metavar="LINE", help="Carry it out and leave.")
-def cli(node_dir: Path | None, lab_name: str | None, node: str | None, commands: tuple[str, ...]) -> int:
+@click.option("--config", "config", type=click.File(), metavar="FILE", help="Carry its lines out in system view.")
+@click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Its first line protects secrets in what is shown, and opens those in what is carried out.",
+)
+def cli(
+    node_dir: Path | None,
+    lab_name: str | None,
+    node: str | None,
+    commands: tuple[str, ...],
+    config: TextIO | None,
+    passphrase_file: Path | None,
+) -> int:
     """Open the command line of a node: `?` helps, Tab completes, Ctrl-] leaves whatever happens.
 
     NODE_DIR is the directory of its agent. From a pipe the lines are carried out one by one; the exit code is 1 if one
@@ -57,16 +74,53 @@ def cli(node_dir: Path | None, lab_name: str | None, node: str | None, commands:
       twinspan cli /var/lib/twinspan/gateway
       twinspan cli --lab two-spans --node gateway
       twinspan cli -c "display cloud-management state"
-      twinspan cli < branch.cfg
+      twinspan cli < commands.txt
+
+    \b
+    A gateway's configuration with its secrets, to another one:
+      twinspan cli -c "display current-configuration" --passphrase-file pass.txt > gateway.cfg
+      twinspan cli --config gateway.cfg --passphrase-file pass.txt -c "save force"
     """
     path = _socket_path(node_dir, lab_name, node)
-    with _connected(path) as connection:
-        if commands:
-            return _run(connection, Script(lines=commands, transcript=False))
-        if not sys.stdin.isatty():
-            return _run(connection, Script(lines=tuple(sys.stdin.read().splitlines())))
-        with _raw_terminal():
+    if config is None and not commands and sys.stdin.isatty():
+        if passphrase_file is not None:
+            raise click.UsageError("--passphrase-file goes with --command, --config or lines from a pipe")
+        with _connected(path) as connection, _raw_terminal():
             return _Terminal(connection).run()
+    lines: list[str] = []
+    if config is not None:
+        lines += ["system-view", *config.read().splitlines(), "return"]
+    lines += commands
+    if config is None and not commands:
+        lines += sys.stdin.read().splitlines()
+    script = Script(lines=tuple(lines), transcript=not commands, keys=_keys(passphrase_file, "\n".join(lines)))
+    with _connected(path) as connection:
+        return _run(connection, script)
+
+
+def _keys(passphrase_file: Path | None, text: str) -> tuple[ExportKey, ...]:
+    """One for each salt in the text; a new one where it has none."""
+    if passphrase_file is None:
+        return ()
+    try:
+        passphrase = passphrase_file.read_text("utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Rejected(
+            f"--passphrase-file {passphrase_file}: {reason}", remedy="give a file with the passphrase"
+        ) from None
+    if not passphrase:
+        raise Rejected(
+            f"--passphrase-file {passphrase_file}: its first line is empty", remedy="write a passphrase there"
+        )
+    from twinspan.agent.cipher import derive, new_salt, salts_in  # noqa: PLC0415  late: few need it
+
+    salts = salts_in(text)
+    if len(salts) > MAX_KEYS:
+        raise Rejected(
+            f"the text is of {len(salts)} exports", remedy=f"carry it out in parts of {MAX_KEYS} at the most"
+        )
+    return tuple(ExportKey(salt=salt, key=derive(passphrase, salt)) for salt in salts or (new_salt(),))
 
 
 def _socket_path(node_dir: Path | None, lab_name: str | None, node: str | None) -> Path:

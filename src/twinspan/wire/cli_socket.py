@@ -14,6 +14,8 @@ SOCKET_NAME = "cli.sock"
 """In the node's directory, 0600."""
 LINE_LIMIT = 1 << 20
 """Bytes of a message."""
+MAX_KEYS = 16
+"""Passphrases' keys of a script."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -36,12 +38,24 @@ class Resize(Message, frozen=True, kw_only=True, tag="resize"):
     rows: Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
+class ExportKey(msgspec.Struct, frozen=True, kw_only=True):
+    """Made from a passphrase by whoever runs the script: the agent has no time for that."""
+
+    salt: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    key: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+
+    def __repr__(self) -> str:
+        return "ExportKey(***)"
+
+
 class Script(Message, frozen=True, kw_only=True, tag="script"):
     """Lines to carry out one after another, without paging."""
 
     lines: tuple[str, ...]
     transcript: bool = True
     """Show prompts and what was typed too, as a terminal would."""
+    keys: Annotated[tuple[ExportKey, ...], msgspec.Meta(max_length=MAX_KEYS)] = ()
+    """Secrets are shown under the first of them, and read under any; none: under the device's own key."""
 
 
 class Shown(Message, frozen=True, kw_only=True, tag="shown"):

@@ -104,13 +104,17 @@ COMMANDS = (
 
 
 def read_failover(document: Line, notes: Notes) -> Failover | None:
-    """What the view says; None without it."""
+    """What the view says; None without it, and while it has not both spans."""
     view = next(document.every("failover"), None)
     if view is None:
         return None
+    spans = tuple(_span(line, notes) for line in view.every("span"))
+    if sorted(span.role for span in spans) != ["active", "standby"]:
+        notes.wait("twinspan failover: it needs one span of the role active and one of the role standby")
+        return None
     times = next((line.args for line in view.every("hold-down")), {})
     return Failover(
-        spans=tuple(_span(line, notes) for line in view.every("span")),
+        spans=spans,
         prefixes=tuple(line.args["prefix"] for line in view.every("moved")),
         refused=tuple(line.args["prefix"] for line in view.every("refused")),
         override_table=view.get("override-table", "table", "override"),
