@@ -139,8 +139,8 @@ class DeviceLogin:
         )
         if self._resume is None:
             return self._authenticate()
-        ticket, key = self._resume.ticket, base64.b64decode(self._resume.key.reveal())
-        proof = tickets.resume_proof(ticket, self._nonce, key, self._binding)
+        ticket = self._resume.ticket
+        proof = tickets.resume_proof(ticket, self._nonce, _key(self._resume), self._binding)
         asked = msgspec.structs.replace(
             self._registration, resume=Resume(ticket=ticket, nonce=self._nonce, proof=proof)
         )
@@ -205,8 +205,7 @@ class DeviceLogin:
             return LoginFailed(step=self.step, reason="protocol", detail="no registration response")
         resumed = self.step == "resume"
         if resumed and self._resume is not None:
-            key = base64.b64decode(self._resume.key.reveal())
-            expected = tickets.server_proof(self._resume.ticket, self._nonce, key, self._binding)
+            expected = tickets.server_proof(self._resume.ticket, self._nonce, _key(self._resume), self._binding)
             if not hmac.compare_digest(expected.encode(), (response.message or "").encode()):
                 return LoginFailed(step=self.step, reason="server_proof", detail="the server does not know the ticket")
         grant = response.resume
@@ -231,6 +230,14 @@ class DeviceLogin:
         return LoginFailed(
             step=self.step, reason=failure.reason, detail=failure.detail[:300], retry_after_s=failure.retry_after_s
         )
+
+
+def _key(resume: ResumeState) -> bytes:
+    """Empty where a server or a torn file left nonsense: the proof then fails, and the full exchange follows."""
+    try:
+        return base64.b64decode(resume.key.reveal())
+    except ValueError:
+        return b""
 
 
 def _decode(kind: type[T], body: bytes) -> T | None:

@@ -7,6 +7,7 @@ ignored, so that a newer peer may add one; a field may never change its meaning.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -302,6 +303,8 @@ class DecodeFailed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder()
+_QUOTED = re.compile(r"'.*'", re.DOTALL)
+"""Values stand in such quotes in msgspec's errors, fields in others."""
 _device_decoder: msgspec.json.Decoder[DeviceMessage] = msgspec.json.Decoder(DeviceMessage)
 _server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 
@@ -316,7 +319,7 @@ def decode_device_message(data: bytes | memoryview) -> DeviceMessage | DecodeFai
     try:
         return _device_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return DecodeFailed(detail=_short(error))
+        return DecodeFailed(detail=why_not(error))
 
 
 def decode_server_message(data: bytes | memoryview) -> ServerMessage | DecodeFailed:
@@ -324,8 +327,9 @@ def decode_server_message(data: bytes | memoryview) -> ServerMessage | DecodeFai
     try:
         return _server_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return DecodeFailed(detail=_short(error))
+        return DecodeFailed(detail=why_not(error))
 
 
-def _short(error: Exception) -> str:
-    return (str(error) or type(error).__name__)[:200]
+def why_not(error: Exception) -> str:
+    """What is wrong with a message, and with which field; never what stands there, which may be a secret."""
+    return _QUOTED.sub("...", str(error) or type(error).__name__)[:200]

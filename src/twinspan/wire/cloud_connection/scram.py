@@ -93,7 +93,7 @@ def parse_client_first(message: str) -> ClientFirst | None:
             bare = message.removeprefix(gs2)
             fields = _fields(bare)
             nonce, name = fields.get("r", ""), fields.get("n", "")
-            if len(nonce) < 16 or not name:
+            if len(nonce) < 16 or not name or "m" in fields:  # RFC 5802 5.1: "m" is an extension nobody knows
                 return None
             return ClientFirst(serial=name.replace("=2C", ",").replace("=3D", "="), nonce=nonce, bare=bare, gs2=gs2)
     return None

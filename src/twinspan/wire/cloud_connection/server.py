@@ -32,6 +32,7 @@ from twinspan.wire.cloud_connection.messages import (
     ResumeGrant,
     Verifier,
     encode,
+    why_not,
 )
 from twinspan.wire.cloud_connection.scram import ScramServer, decoy_verifier, parse_client_first
 
@@ -278,7 +279,7 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T | str:
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return (str(error) or type(error).__name__)[:200]
+        return why_not(error)
 
 
 def _not_admitted() -> Answer:

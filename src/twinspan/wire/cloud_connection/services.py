@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from twinspan.wire.cloud_connection.messages import DecodeFailed
+from twinspan.wire.cloud_connection.messages import DecodeFailed, why_not
 
 CONFIG, TELEMETRY, DIAGNOSTICS, CLI, LOG = "config", "telemetry", "diagnostics", "cli", "log"
 SERVICES = (CONFIG, TELEMETRY, DIAGNOSTICS, CLI, LOG)
@@ -222,4 +222,4 @@ def decode_service_message(data: bytes | memoryview) -> ServiceMessage | DecodeF
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return DecodeFailed(detail=(str(error) or type(error).__name__)[:200])
+        return DecodeFailed(detail=why_not(error))
