@@ -14,9 +14,11 @@ import msgspec
 from twinspan.cli import lab_screen
 from twinspan.cli.interrupt import endings_interrupt
 from twinspan.cli.lab_break import LAB_OPTION, break_, mend
+from twinspan.cli.lab_server import administrator
 from twinspan.cli.site import load_deployment
 from twinspan.lab import down as lab_down
 from twinspan.lab import up as lab_up
+from twinspan.lab.cloud import SERVER
 from twinspan.lab.lab import only_lab, open_lab
 from twinspan.lab.namespace import RESOLV_CONF, enter_like_ip_netns_exec
 from twinspan.lab.process import MARK_VARIABLE
@@ -140,13 +142,14 @@ def list_(as_json: bool) -> int:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @LAB_OPTION
 def shell(node: str, command: tuple[str, ...], name: str | None) -> int:
-    """Open a shell inside NODE, or run COMMAND there.
+    """Open a shell inside NODE, or run COMMAND there. In the node cloud-server you are its administrator.
 
     \b
     Examples:
       twinspan lab shell gateway
       twinspan lab shell pc -- ping -c 3 172.16.0.10
       twinspan lab shell vbr -- ip route
+      twinspan lab shell cloud-server -- twinspan device list
     """
     require_root()
     chosen = open_lab(name)
@@ -154,6 +157,8 @@ def shell(node: str, command: tuple[str, ...], name: str | None) -> int:
     enter_like_ip_netns_exec(chosen.netns(node), {chosen.paths.node(node) / "dhcp" / "resolv.conf": RESOLV_CONF})
     arguments = command or (os.environ.get("SHELL", "/bin/sh"),)
     environment = os.environ | {MARK_VARIABLE: chosen.state.mark, "PS1": f"{node}# "}
+    if node == SERVER:
+        environment |= administrator(chosen)
     try:
         os.execvpe(arguments[0], list(arguments), environment)
     except OSError as error:

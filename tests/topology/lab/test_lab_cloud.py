@@ -31,7 +31,7 @@ from twinspan.lab.namespace import call_inside
 from twinspan.lab.places import GATEWAY
 from twinspan.lab.state import FaultOptions, lab_names
 from twinspan.lab.status import look
-from twinspan.lab.up import UpOptions, bring_up
+from twinspan.lab.up import UpOptions, bring_up, revive_keeper
 from twinspan.model.cloud_status import CloudStatus
 from twinspan.model.device_config import DeviceConfig, NextHop, StaticRoute
 from twinspan.model.device_report import DeviceReport, Event
@@ -230,6 +230,17 @@ def test_the_nats_dhcp_service_comes_back_when_it_was_killed(whole: Lab) -> None
         return now not in (None, before) and process.alive(now)
 
     assert eventually(another, 5)
+
+
+def test_a_keeper_that_is_started_again_adopts_the_server(whole: Lab) -> None:
+    before, epoch = places.cloud_server(whole), cloud(whole).epoch
+    keeper = whole.fresh().state.keeper
+    assert keeper is not None
+    process.send(keeper, signal.SIGKILL)
+    assert eventually(lambda: not process.alive(keeper), 5)
+    assert revive_keeper(whole.fresh())
+    assert eventually(lambda: look(whole.fresh()).healthy, 20)
+    assert (places.cloud_server(whole), cloud(whole).epoch) == (before, epoch)
 
 
 def test_down_leaves_nothing_of_the_server_although_all_was_killed(lab: Lab) -> None:
