@@ -106,6 +106,9 @@ class AdminApi(Protocol):
     def upgrade(self, request: HttpRequest) -> WebSocket | Answer:
         """A WebSocket of an administrator: a shell."""
 
+    def is_known(self, headers: dict[str, str]) -> bool:
+        """Whether they show a token that is good."""
+
 
 class Hub:
     def __init__(
@@ -267,8 +270,8 @@ class Hub:
             return
         del self.tunnels[tunnel.serial]
         why = reason or ("the TCP connection broke" if code == 1006 else f"closed with code {code}")
-        if self.store.release(tunnel.serial, tunnel.epoch, why, wall_ns()):
-            self.note(tunnel.serial, "down", why, epoch=tunnel.epoch)
+        self.store.release(tunnel.serial, tunnel.epoch, why, wall_ns())  # nothing, if another worker has it by now
+        self.note(tunnel.serial, "down", why, epoch=tunnel.epoch)
 
     def unbinding_code(self, tunnel: Tunnel, message: UnbindingCode) -> UnbindingResult:
         """The device passes on a verification code that somebody typed there (seed 000, unbinding)."""
@@ -338,9 +341,8 @@ class Hub:
             # Gone first, so that the end of its sockets is a late one.
             del self.tunnels[tunnel.serial]
             silent_s = tunnel.limit_ns / NS_PER_S
-            if self.store.release(tunnel.serial, tunnel.epoch, "keepalive expired", now_wall_ns):
-                detail = f"keepalive expired: nothing heard for {silent_s:g} s"
-                self.note(tunnel.serial, "down", detail, epoch=tunnel.epoch)
+            self.store.release(tunnel.serial, tunnel.epoch, "keepalive expired", now_wall_ns)
+            self.note(tunnel.serial, "down", f"keepalive expired: nothing heard for {silent_s:g} s", epoch=tunnel.epoch)
             tunnel.abort()
         while self._expected and (first := next(iter(self._expected.values()))).until_ns < now_wall_ns:
             self._forget(first, "registered, and never came with its URL")

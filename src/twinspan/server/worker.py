@@ -45,6 +45,8 @@ from twinspan.wire.cloud_connection.server import LoginKeys
 
 RENEWAL_LOOK_S = 10.0
 """Between two looks at the certificates on disk: so soon a command on them has its effect."""
+FAREWELL_S = 3.0
+"""For a device to take leave in turn: of a dead one nothing is left after that."""
 CLOSE_FRAMES_S = 0.05
 """For close frames to leave before the process ends."""
 
@@ -195,6 +197,7 @@ class Worker:
             address,
             port,
             ssl=self.tls.context if self.tls is not None else None,
+            ssl_shutdown_timeout=FAREWELL_S if self.tls is not None else None,
             backlog=4096,
             reuse_port=self._options.workers > 1,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import os
 import pickle
 import signal
 import subprocess
@@ -85,8 +84,7 @@ class Device:
     @staticmethod
     def _read(process: subprocess.Popen[bytes], lines: list[Said]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(msgspec.json.decode(line, type=Said))
+        lines.extend(msgspec.json.decode(line, type=Said) for line in process.stdout)
 
     def tell(self, order: str) -> None:
         assert self.process is not None
@@ -173,11 +171,11 @@ class Device:
 
     def descriptors(self) -> int:
         assert self.process is not None
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
 
 def entry(server: Server, **fields: Any) -> CloudServer:
-    return CloudServer(domain=fields.pop("domain", server.address), port=server.port, **fields)
+    return CloudServer(**{"domain": server.address, "port": server.port, **fields})
 
 
 def managed_by(primary: Server | CloudServer, *backups: Server | CloudServer, **fields: Any) -> CloudManagement:

@@ -107,7 +107,7 @@ class Process:
                 result = await self.manager.unbinding_code(detail)
                 say(Said(kind="code", detail=result.detail if result is not None else ""))
             case "configure":
-                self.manager.configure(pickle.loads(base64.b64decode(detail)))
+                self.manager.configure(pickle.loads(base64.b64decode(detail)))  # noqa: S301 - our own test says it
             case "reset":
                 self.manager.reset()
 
@@ -123,4 +123,5 @@ def say(said: Said) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(Process(pickle.loads(base64.b64decode(sys.stdin.readline()))).run())
+    chosen = pickle.loads(base64.b64decode(sys.stdin.readline()))  # noqa: S301 - our own test says it
+    asyncio.run(Process(chosen).run())

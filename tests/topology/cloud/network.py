@@ -100,6 +100,11 @@ class Network:
                 match += f" ip {'saddr' if inwards else 'daddr'} {address}"
             self.nft(self.nat, f"add rule inet way faults {match} drop")
 
+    def map_port(self, outside: int, address: str, inside: int) -> None:
+        """That server is reached by another port too, as behind a NAT of its own."""
+        self.nft(self.nat, "add chain inet nat in { type nat hook prerouting priority dstnat; }")
+        self.nft(self.nat, f"add rule inet nat in tcp dport {outside} dnat ip to {address}:{inside}")
+
     def heal(self) -> None:
         self.nft(self.nat, "flush chain inet way faults")
 

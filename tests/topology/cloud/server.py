@@ -1,4 +1,4 @@
-"""A cloud server as a real process, and what is known of it from outside: its database, its sockets, its descriptors."""
+"""A cloud server as a real process, and what is known of it from outside: database, sockets, descriptors."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class Server:
         shutil.copytree(authority, self.folder)
         self._options = {"state_dir": str(self.folder), "listen": [address], "port": port, **options}
         self.process: subprocess.Popen[bytes] | None = None
+        self.presence()  # makes the database, as `twinspan server init` does
 
     def start(self) -> Server:
         """Returns when it listens."""
@@ -67,7 +68,7 @@ class Server:
         return self.process.pid
 
     def workers(self) -> dict[int, int]:
-        """Number to pid of each worker process that listens on its own port."""
+        """Number to pid of each worker process that listens on a port of its own."""
         found = {}
         for number in range(int(self._options["workers"])):
             out = subprocess.run(
@@ -131,10 +132,11 @@ class Server:
         """Established TCP connections of devices, of one worker or all."""
         ports = range(self.port, self.port + 2 + int(self._options.get("workers", 1)))
         found = [socket for port in ports for socket in self.network.sockets(self.network.server, port)]
-        return sum(pid is None or user == pid for _, _, user in found)
+        here = f"[{self.address}]" if ":" in self.address else self.address
+        return sum(local.startswith(f"{here}:") and pid in (None, user) for local, _, user in found)
 
     def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def settles_at(self, descriptors: int, deadline_s: float = 5.0) -> None:
         """Nothing of what ended is left open."""

@@ -19,7 +19,7 @@ def main() -> None:
     worker.RENEWAL_LOOK_S = options.pop("renewal_look_s", worker.RENEWAL_LOOK_S)
     options["state_dir"] = Path(options["state_dir"])
     options["listen"] = tuple(options["listen"])
-    run_server(worker.ServerOptions(**options), lambda: print("up", flush=True))
+    run_server(worker.ServerOptions(**options), lambda: print("up", flush=True))  # noqa: T201 - the test waits for it
 
 
 main()

@@ -28,6 +28,9 @@ from twinspan.wire.cloud_connection.messages import AUTHORITY_PATH, MAX_BODY_BYT
 STEP_S = 10.0
 """For each of: TCP, TLS, a response, the handshake."""
 
+FAREWELL_S = 3.0
+"""For the server to take leave in turn."""
+
 Progress = Callable[[DeviceState], None]
 
 
@@ -127,7 +130,12 @@ async def open_connection(target: Target, context: ssl.SSLContext | None, progre
     try:
         async with asyncio.timeout(STEP_S):
             _, connection = await aiofastnet.create_connection(
-                asyncio.get_running_loop(), HttpConnection, sock=handle, ssl=context, server_hostname=name
+                asyncio.get_running_loop(),
+                HttpConnection,
+                sock=handle,
+                ssl=context,
+                server_hostname=name,
+                ssl_shutdown_timeout=FAREWELL_S if context is not None else None,
             )
     except TimeoutError:  # the transport closes its socket itself: here its number may be another's already
         raise DialFailed("timeout", f"{target.address} port {target.port} speaks no TLS") from None

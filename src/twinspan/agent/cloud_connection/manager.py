@@ -7,7 +7,6 @@ itself, and `CloudStatus`, which names each step, reason and time. Next: `sessio
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import random
 from collections.abc import Callable, Sequence
@@ -42,6 +41,8 @@ from twinspan.wire.cloud_connection.server_order import Endpoint, dial_order, ne
 
 SWITCH_BACK_S = 120.0
 """How often a server of higher priority is tried while another one works, if that is wanted at all."""
+SUPERSEDED_S = 5.0
+"""How long the connection that took over from the present one may need to be open."""
 _PROCESS: dict[DeviceState, ProcessState] = {
     "Resolving": "Name not resolved",
     "Connecting": "Name resolved",
@@ -82,6 +83,8 @@ class ConnectionManager:
         self._changed = asyncio.Event()
         self._why: Down = Down(reason="restart")
         self._session: Session | None = None
+        self._switching = False
+        """A better server is being dialled, beside the present connection."""
         self._status = CloudStatus(serial=identity.serial)
         self._backoff = BackoffState()
         self._current: Endpoint | None = None
@@ -243,7 +246,10 @@ class ConnectionManager:
         looking = loop.create_task(self._look(opened), name="cloud way out")
         try:
             await asyncio.wait((staying, returning), return_when=asyncio.FIRST_COMPLETED)
-            if staying.done():
+            if staying.done() and staying.result().reason == "superseded" and self._switching:
+                # By ourselves: behind the better entry is the same server, and the old connection had to go first.
+                await asyncio.wait((returning,), timeout=SUPERSEDED_S)
+            if not returning.done():
                 return staying.result(), None
             return Down(reason="switch_back", detail=returning.result().endpoint.domain), returning.result()
         finally:
@@ -264,7 +270,8 @@ class ConnectionManager:
         while True:
             await pause(SWITCH_BACK_S * (0.75 + random.random() / 2))
             for endpoint in better:
-                with contextlib.suppress(DialFailed):
+                self._switching = True
+                try:
                     return await self._attempts.open(
                         endpoint,
                         self._settings(config),
@@ -272,6 +279,10 @@ class ConnectionManager:
                         lambda _: None,
                         functools.partial(self._new_authorities, endpoint.domain),
                     )
+                except DialFailed:
+                    continue  # the present connection works: nothing has failed
+                finally:
+                    self._switching = False
 
     def _settings(self, config: CloudManagement) -> Settings:
         last_down = self._status.last_down_detail
