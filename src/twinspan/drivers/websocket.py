@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from picows import (
     WSAutoPingStrategy,
@@ -58,6 +59,25 @@ _QUIET = _Quiet()
 
 class WebSocket(WSListener):
     """One end of an open WebSocket. Subclasses or owners set the callbacks before anything arrives."""
+
+    __slots__ = (
+        "_assembler",
+        "_close",
+        "_max_message_bytes",
+        "_max_queued_bytes",
+        "_paused",
+        "_queue",
+        "_queued_bytes",
+        "_transport",
+        "full_count",
+        "on_closed",
+        "on_heard",
+        "on_message",
+        "on_open",
+        "on_pong",
+        "on_writable",
+        "refused",
+    )
 
     def __init__(self, max_message_bytes: int, max_queued_bytes: int = MAX_QUEUED_BYTES) -> None:
         self.on_open: Callable[[], None] = _nothing
@@ -152,8 +172,14 @@ class WebSocket(WSListener):
             self._fragment(kind.value, frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        on_closed = self.on_closed
+        # Owner, socket and transport name each other: without this only a full garbage collection would free them.
+        self._transport = None
         self._queue, self._queued_bytes = None, 0
-        self.on_closed(*self._close)
+        self.on_open = self.on_heard = self.on_writable = _nothing
+        self.on_message = self.on_pong = _ignore
+        self.on_closed = _ignore_close
+        on_closed(*self._close)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -209,7 +235,7 @@ def take_over(
         host_port,
         path,
         client is not None,
-        (lambda *_: socket) if client is not None else (lambda _: _switching(socket)),
+        (lambda *_: socket) if client is not None else (lambda _: WSUpgradeResponseWithListener(_SWITCHING, socket)),
         _QUIET,
         True,
         _HANDSHAKE_S if client is not None else None,  # a server has the whole request already
@@ -233,10 +259,27 @@ def take_over(
             protocol.buffer_updated(len(part))
 
 
-def _switching(socket: WebSocket) -> WSUpgradeResponseWithListener:
-    """The handshake response of a server."""
-    response = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": SUBPROTOCOL})
-    return WSUpgradeResponseWithListener(response, socket)
+class _Switching(WSUpgradeResponse):
+    """The handshake response of a server; one for all, since picows fills it in and renders it in one go, and keeps it.
+
+    Its own one costs a multidict for as long as each connection lives.
+    """
+
+    _HEAD = f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n".encode()
+
+    def __init__(self) -> None:
+        self.status = http.HTTPStatus.SWITCHING_PROTOCOLS
+        self.headers = cast("Any", {})  # picows sets one item in it
+
+    def to_bytes(self) -> bytearray:
+        """With the one header that differs."""
+        accept = self.headers["Sec-WebSocket-Accept"].encode()
+        return bytearray(
+            self._HEAD + b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+
+
+_SWITCHING = _Switching()
 
 
 def _nothing() -> None:

@@ -1,0 +1,89 @@
+"""A server's end of a WebSocket: what is sent at the hand-over, and what is left of it after its end."""
+
+import asyncio
+import gc
+import weakref
+
+import aiofastnet
+
+from twinspan.drivers.websocket import WebSocket, take_over
+
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Owner:
+    """Holds a socket that calls it: a cycle, as `Tunnel` is one."""
+
+    def __init__(self) -> None:
+        self.socket = WebSocket(1000)
+        self.socket.on_open = self.opened
+        self.socket.on_closed = self.closed
+        self.ended = asyncio.Event()
+
+    def opened(self) -> None:
+        self.socket.send(b"welcome")
+
+    def closed(self, _code: int, _reason: str) -> None:
+        self.ended.set()
+
+
+class Front(asyncio.BufferedProtocol):
+    """Takes one request and hands the connection over."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner, self._buffer = owner, bytearray(4096)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        transport, owner = self._transport, self._owner
+        del self._transport, self._owner
+        take_over(transport, owner.socket, bytes(self._buffer[:nbytes]))
+
+
+async def one_connection() -> tuple[bytes, "weakref.ref[Owner]", "weakref.ref[WebSocket]"]:
+    """What a client reads, and what is left of the server's end when it has gone."""
+    owner = Owner()
+    fronts = [Front(owner)]
+    loop = asyncio.get_running_loop()
+    server = await aiofastnet.create_server(loop, fronts.pop, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(REQUEST)
+    async with asyncio.timeout(5):
+        answer = await reader.readuntil(b"welcome")
+        writer.close()
+        await writer.wait_closed()
+        await owner.ended.wait()
+    server.close()
+    return answer, weakref.ref(owner), weakref.ref(owner.socket)
+
+
+async def left_behind() -> tuple[bytes, bool]:
+    answer, owner, socket = await one_connection()
+    async with asyncio.timeout(5):
+        while owner() is not None or socket() is not None:
+            await asyncio.sleep(0.01)
+    return answer, True
+
+
+def test_the_handshake_is_answered_with_the_accept_key_and_the_subprotocol() -> None:
+    answer, _ = asyncio.run(left_behind())
+    head = answer.partition(b"\r\n\r\n")[0].splitlines()
+    assert head[0] == b"HTTP/1.1 101 Switching Protocols"
+    assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, "RFC 6455 1.3 has this key's answer"
+    assert b"Sec-WebSocket-Protocol: twinspan.cloud.v1" in head
+
+
+def test_a_connection_that_has_ended_is_freed_without_a_garbage_collection() -> None:
+    gc.disable()
+    try:
+        assert asyncio.run(left_behind())[1]
+    finally:
+        gc.enable()
