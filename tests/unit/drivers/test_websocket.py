@@ -48,33 +48,31 @@ class Front(asyncio.BufferedProtocol):
         take_over(transport, owner.socket, bytes(self._buffer[:nbytes]))
 
 
-async def one_connection() -> tuple[bytes, "weakref.ref[Owner]", "weakref.ref[WebSocket]"]:
-    """What a client reads, and what is left of the server's end when it has gone."""
-    owner = Owner()
-    fronts = [Front(owner)]
-    loop = asyncio.get_running_loop()
-    server = await aiofastnet.create_server(loop, fronts.pop, "127.0.0.1", 0)
+async def one_connection() -> tuple[bytes, asyncio.Event]:
+    """What a client reads, and when nothing is left of the server's end after the client has gone."""
+    owner, freed = Owner(), asyncio.Event()
+    weakref.finalize(owner.socket, freed.set)
+    fronts, ended = [Front(owner)], owner.ended
+    server = await aiofastnet.create_server(asyncio.get_running_loop(), fronts.pop, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     writer.write(REQUEST)
     async with asyncio.timeout(5):
         answer = await reader.readuntil(b"welcome")
         writer.close()
         await writer.wait_closed()
-        await owner.ended.wait()
+        await ended.wait()
     server.close()
-    return answer, weakref.ref(owner), weakref.ref(owner.socket)
+    return answer, freed
 
 
-async def left_behind() -> tuple[bytes, bool]:
-    answer, owner, socket = await one_connection()
+async def is_freed() -> bool:
+    _, freed = await one_connection()
     async with asyncio.timeout(5):
-        while owner() is not None or socket() is not None:
-            await asyncio.sleep(0.01)
-    return answer, True
+        return await freed.wait()
 
 
 def test_the_handshake_is_answered_with_the_accept_key_and_the_subprotocol() -> None:
-    answer, _ = asyncio.run(left_behind())
+    answer, _ = asyncio.run(one_connection())
     head = answer.partition(b"\r\n\r\n")[0].splitlines()
     assert head[0] == b"HTTP/1.1 101 Switching Protocols"
     assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, "RFC 6455 1.3 has this key's answer"
@@ -84,6 +82,6 @@ def test_the_handshake_is_answered_with_the_accept_key_and_the_subprotocol() -> 
 def test_a_connection_that_has_ended_is_freed_without_a_garbage_collection() -> None:
     gc.disable()
     try:
-        assert asyncio.run(left_behind())[1]
+        assert asyncio.run(is_freed())
     finally:
         gc.enable()
