@@ -78,7 +78,8 @@ def cli(
 
     \b
     A gateway's configuration with its secrets, to another one:
-      twinspan cli -c "display current-configuration" --passphrase-file pass.txt > gateway.cfg
+      twinspan cli -c "display current-configuration" \\
+          --passphrase-file pass.txt > gateway.cfg
       twinspan cli --config gateway.cfg --passphrase-file pass.txt -c "save force"
     """
     path = _socket_path(node_dir, lab_name, node)
