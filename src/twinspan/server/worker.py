@@ -17,6 +17,7 @@ from pathlib import Path
 import aiofastnet
 import msgspec
 
+from twinspan.drivers.quiet_tls import quiet_tls
 from twinspan.engine.admission_control import HandshakeBudget
 from twinspan.model.errors import Unavailable
 from twinspan.server.admin import Admin
@@ -45,6 +46,8 @@ from twinspan.wire.cloud_connection.server import LoginKeys
 
 RENEWAL_LOOK_S = 10.0
 """Between two looks at the certificates on disk: so soon a command on them has its effect."""
+TLS_HANDSHAKE_S = 10.0
+"""A connection that has not finished it by then is cut off: it counts among no others until then."""
 FAREWELL_S = 3.0
 """For a device to take leave in turn: of a dead one nothing is left after that."""
 CLOSE_FRAMES_S = 0.05
@@ -143,6 +146,7 @@ class Worker:
         """Listen until SIGTERM or SIGINT. Raises Unavailable if the port cannot be had."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        quiet_tls(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         # Whoever was connected to this worker before its end is not any more.
@@ -197,6 +201,7 @@ class Worker:
             address,
             port,
             ssl=self.tls.context if self.tls is not None else None,
+            ssl_handshake_timeout=TLS_HANDSHAKE_S if self.tls is not None else None,
             ssl_shutdown_timeout=FAREWELL_S if self.tls is not None else None,
             backlog=4096,
             reuse_port=self._options.workers > 1,

@@ -21,6 +21,7 @@ from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Down, Session
 from twinspan.agent.cloud_connection.trust import Pin, TrustStore, acceptable, fingerprint
 from twinspan.agent.cloud_connection.way import find_way
+from twinspan.drivers.quiet_tls import quiet_tls
 from twinspan.engine.dhcp_trust import Running
 from twinspan.model.cloud_check import CloudCheck
 from twinspan.model.cloud_management import CloudManagement
@@ -155,6 +156,7 @@ class ConnectionManager:
     async def run(self) -> None:
         """Connect and stay connected, for ever; every change of the settings starts anew."""
         loop = asyncio.get_running_loop()
+        quiet_tls(loop)
         for sentence in self._trust.damage:
             self._record("file set aside", sentence)
         while True:
