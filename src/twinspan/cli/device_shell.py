@@ -105,7 +105,7 @@ class _Terminal:
         elif text:
             self._socket.send(encode(CliData(session=_SESSION, text=text)))
 
-    def _shown(self, data: bytes | memoryview) -> None:
+    def _shown(self, data: str) -> None:
         message = decode_service_message(data)
         if isinstance(message, CliData):
             sys.stdout.buffer.write(message.text.encode("utf-8", "replace"))

@@ -27,7 +27,7 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # see above: not in its public stub
 
-from twinspan.wire.cloud_connection.assembly import Assembler, close_code_allowed
+from twinspan.wire.cloud_connection.assembly import TEXT, Assembler, close_code_allowed
 from twinspan.wire.cloud_connection.messages import SUBPROTOCOL
 
 MAX_QUEUED_BYTES = 1 << 20
@@ -66,10 +66,12 @@ class WebSocket(WSListener):
         "_max_message_bytes",
         "_max_queued_bytes",
         "_paused",
+        "_pong",
         "_queue",
         "_queued_bytes",
         "_transport",
         "full_count",
+        "on_binary",
         "on_closed",
         "on_heard",
         "on_message",
@@ -81,8 +83,10 @@ class WebSocket(WSListener):
 
     def __init__(self, max_message_bytes: int, max_queued_bytes: int = MAX_QUEUED_BYTES) -> None:
         self.on_open: Callable[[], None] = _nothing
-        self.on_message: Callable[[bytes | memoryview], None] = _ignore
-        """A whole message. The view is good during the call only."""
+        self.on_message: Callable[[str], None] = _ignore
+        """A whole message of text: what is no UTF-8 does not come here. (As text it is also decoded fastest.)"""
+        self.on_binary: Callable[[bytes], None] | None = None
+        """A whole binary message; None: they are refused, since all of ours are text."""
         self.on_heard: Callable[[], None] = _nothing
         """Any frame, also ping and pong: a sign of life."""
         self.on_closed: Callable[[int, str], None] = _ignore_close
@@ -95,6 +99,8 @@ class WebSocket(WSListener):
         self._queue: deque[bytes] | None = None
         self._queued_bytes = 0
         self._paused = False
+        self._pong: bytes | None = None
+        """Owed to a peer that does not read."""
         self._close: tuple[int, str] = (_ABNORMAL, "")
         self.refused = 0
         """Messages that did not fit behind a peer that does not read."""
@@ -129,8 +135,8 @@ class WebSocket(WSListener):
         return True
 
     def ping(self, payload: bytes = b"") -> None:
-        """A ping frame; it does not queue behind messages that wait."""
-        if self._transport is not None and not self._transport.is_disconnected:
+        """A ping frame; it does not queue behind messages that wait, and is left out where nobody reads them."""
+        if self._transport is not None and not self._paused and not self._transport.is_disconnected:
             self._transport.send_ping(payload)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
@@ -141,7 +147,11 @@ class WebSocket(WSListener):
         if self._close[0] == _ABNORMAL:
             self._close = (code, reason)
         if not transport.is_close_frame_sent:
-            transport.send_close(code, reason.encode()[:123])  # type: ignore[arg-type]  # private codes are numbers
+            said = (
+                reason.encode()[:123].decode(errors="ignore").encode()
+            )  # RFC 6455 5.5: 125 bytes, of whole characters
+            transport.send_close(code, said)  # type: ignore[arg-type]  # private codes are numbers
+        self.on_message, self.on_binary = _ignore, _ignore  # what still comes was said too late
         transport.disconnect(not self._paused)
 
     def abort(self) -> None:
@@ -158,28 +168,32 @@ class WebSocket(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
         self.on_heard()
-        if kind is _TEXT and frame.fin and not frame.rsv1 and self._assembler is None:
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.close(WSCloseCode.PROTOCOL_ERROR.value, "reserved bit")
+        elif kind is _TEXT and frame.fin and self._assembler is None:
             self._whole(frame)
         elif kind is _PING:
-            transport.send_pong(frame.get_payload_as_bytes())
+            self._pinged(frame.get_payload_as_bytes())
         elif kind is _PONG:
             self.on_pong(frame.get_payload_as_bytes())
         elif kind is _CLOSE:
             self._closed_by_peer(frame)
-        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self.close(WSCloseCode.PROTOCOL_ERROR.value, "reserved bit")
         else:
             self._fragment(kind.value, frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        on_closed = self.on_closed
+        on_closed, close = self.on_closed, self._close
+        handshake: Any = transport.close_handshake  # None if nobody has closed; its stub forgets that
+        if close[0] == _ABNORMAL and handshake is not None and handshake.sent is not None:
+            # picows has found a frame that is none, and said so.
+            close = (handshake.sent.code, handshake.sent.reason or "what came is no frame")
         # Owner, socket and transport name each other: without this only a full garbage collection would free them.
         self._transport = None
         self._queue, self._queued_bytes = None, 0
         self.on_open = self.on_heard = self.on_writable = _nothing
-        self.on_message = self.on_pong = _ignore
+        self.on_message = self.on_binary = self.on_pong = _ignore
         self.on_closed = _ignore_close
-        on_closed(*self._close)
+        on_closed(*close)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -187,6 +201,9 @@ class WebSocket(WSListener):
 
     def resume_writing(self) -> None:
         self._paused = False
+        if self._pong is not None and self._transport is not None:
+            payload, self._pong = self._pong, None
+            self._transport.send_pong(payload)
         while self._queue and not self._paused and self._transport is not None:
             message = self._queue.popleft()
             self._queued_bytes -= len(message)
@@ -199,8 +216,20 @@ class WebSocket(WSListener):
     def _whole(self, frame: WSFrame) -> None:
         if frame.payload_size > self._max_message_bytes:
             self.close(WSCloseCode.MESSAGE_TOO_BIG.value, "message too big")
+            return
+        try:
+            text = frame.get_payload_as_utf8_text()
+        except UnicodeDecodeError:
+            self.close(WSCloseCode.INVALID_TEXT.value, "text that is no UTF-8")
+            return
+        self.on_message(text)
+
+    def _pinged(self, payload: bytes) -> None:
+        """RFC 6455 5.5.3: the newest ping may be answered alone, so a flood of them fills no memory."""
+        if self._paused or self._transport is None:
+            self._pong = payload
         else:
-            self.on_message(frame.get_payload_as_memoryview())
+            self._transport.send_pong(payload)
 
     def _fragment(self, kind: int, frame: WSFrame) -> None:
         if self._assembler is None:
@@ -210,7 +239,15 @@ class WebSocket(WSListener):
             self.close(found, "what came is no message")
         elif found is not None:
             self._assembler = None
-            self.on_message(found[1])
+            self._assembled(*found)
+
+    def _assembled(self, kind: int, message: bytes) -> None:
+        if kind == TEXT:
+            self.on_message(message.decode())
+        elif self.on_binary is not None:
+            self.on_binary(message)
+        else:
+            self.close(WSCloseCode.UNSUPPORTED_DATA.value, "messages are text here")
 
     def _closed_by_peer(self, frame: WSFrame) -> None:
         payload = frame.get_payload_as_bytes()

@@ -53,6 +53,14 @@ class AdminDoor:
         response = await self._admin.handle(request.method, request.path, request.headers, request.body, wall_ns())
         front.respond(response.status, response.headers, response.body)
 
+    def is_known(self, headers: dict[str, str]) -> bool:
+        """Whether they show a token that is good."""
+        try:
+            self._admin.principal(headers)
+        except ProblemRaised:
+            return False
+        return True
+
     def upgrade(self, request: HttpRequest) -> WebSocket | Answer:
         """GET /api/v1/devices/{serial}/shell?columns=..&rows=.. as a WebSocket."""
         try:

@@ -16,7 +16,14 @@ import msgspec
 
 from twinspan.drivers.websocket import WebSocket, take_over
 from twinspan.server.clock import steady_ns
-from twinspan.wire.cloud_connection.messages import MAX_BODY_BYTES, SERVICE_PATH, TUNNEL_PATH, Failure, encode
+from twinspan.wire.cloud_connection.messages import (
+    MAX_BODY_BYTES,
+    SERVICE_PATH,
+    SUBPROTOCOL,
+    TUNNEL_PATH,
+    Failure,
+    encode,
+)
 from twinspan.wire.cloud_connection.server import Answer, ServerLogin
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ MAX_ADMIN_BODY_BYTES = 8 << 20
 """A CSV file of serials, or a whole config."""
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 _SHARED = memoryview(bytearray(64 << 10))
 """What was read is taken out of it before anybody else reads."""
 _END = b"\r\n\r\n"
@@ -198,20 +206,28 @@ class Front(asyncio.BufferedProtocol):
 
     def _take_length(self) -> bool:
         length = self._headers.get("content-length", "0")
-        limit = MAX_ADMIN_BODY_BYTES if self._url.startswith(b"/api/") else MAX_BODY_BYTES
         if "transfer-encoding" in self._headers or not length.isdecimal() or len(length) > 9:
             self.refuse(411, "protocol", "say Content-Length; no transfer encoding is taken")
             return False
-        if int(length) > limit:
-            self.refuse(413, "protocol", f"the body is longer than {limit} bytes")
-            return False
         self._body_bytes = int(length)
-        return True
+        if self._body_bytes <= MAX_BODY_BYTES:
+            return True
+        # Long bodies are for people who have shown a token: megabytes from anybody would fill the memory.
+        admin = self._hub.admin
+        known = self._url.startswith(b"/api/") and admin is not None and admin.is_known(self._headers)
+        limit = MAX_ADMIN_BODY_BYTES if known else MAX_BODY_BYTES
+        if self._body_bytes > limit:
+            self.refuse(413, "protocol", f"the body is longer than {limit} bytes")
+        return self._body_bytes <= limit
 
     def _upgrade(self, raw: bytes) -> None:
         """Hand the connection over, with the request and whatever followed it."""
         if not raw.startswith(_UPGRADES):
             self.refuse(404, "protocol", "no such path")
+            return
+        fault = _handshake_fault(self._headers)
+        if fault:  # before a ticket is spent on it
+            self.refuse(400, "protocol", fault)
             return
         request = HttpRequest(method="GET", path=self._url.decode("latin-1"), headers=self._headers, body=b"")
         self._busy = True
@@ -222,6 +238,16 @@ class Front(asyncio.BufferedProtocol):
             transport, self._transport = self._transport, None
             self._hub.left(self)
             take_over(transport, socket, received)
+
+
+def _handshake_fault(headers: dict[str, str]) -> str:
+    """What is wrong with a handshake request (RFC 6455 4.2.1); empty if nothing is."""
+    if headers.get("upgrade", "").lower() != "websocket" or headers.get("sec-websocket-version") != "13":
+        return "Upgrade, Sec-WebSocket-Version: WebSocket of version 13 is spoken here"
+    if not _KEY.fullmatch(headers.get("sec-websocket-key", "")):
+        return "Sec-WebSocket-Key: give 16 random bytes as Base64"
+    offered = headers.get("sec-websocket-protocol", "").split(",")
+    return "" if SUBPROTOCOL in map(str.strip, offered) else f"Sec-WebSocket-Protocol: offer {SUBPROTOCOL}"
 
 
 def _response(answer: Answer) -> bytes:

@@ -66,7 +66,7 @@ class Shell:
         self._service.noted(self.serial, f"shell of {self._user} opened", self._device.epoch)
         self._device.send(CliOpen(session=self.id, user=self._user, columns=columns, rows=rows))
 
-    def _typed(self, data: bytes | memoryview) -> None:
+    def _typed(self, data: str) -> None:
         message = decode_service_message(data)
         if isinstance(message, CliData):
             self._record("i", message.text)

@@ -72,7 +72,7 @@ class Tunnel:
     def _closed(self, code: int, reason: str) -> None:
         self._hub.tunnel_down(self, code, reason)
 
-    def _received(self, data: bytes | memoryview) -> None:
+    def _received(self, data: str) -> None:
         message = decode_device_message(data)
         if isinstance(message, Keepalive):
             self.socket.send(encode(KeepaliveReply(sequence=message.sequence, server_time_ns=wall_ns())))
@@ -117,7 +117,7 @@ class Subconnection:
             old.socket.close(CloseCode.SUPERSEDED, "a newer sub-connection of this service")
         self._service.opened(self)
 
-    def _received(self, data: bytes | memoryview) -> None:
+    def _received(self, data: str) -> None:
         message = decode_service_message(data)
         if isinstance(message, DecodeFailed):
             self.socket.close(CloseCode.PROTOCOL, message.detail)

@@ -72,7 +72,7 @@ class Module(Protocol):
 def feed(module: Module, link: Link) -> None:
     """Bring the messages of `link` to `module`; what is none ends the sub-connection and nothing else."""
 
-    def received(data: bytes | memoryview) -> None:
+    def received(data: str) -> None:
         message = decode_service_message(data)
         if isinstance(message, DecodeFailed):
             link.websocket.close(CloseCode.PROTOCOL, message.detail)

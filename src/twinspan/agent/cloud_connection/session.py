@@ -140,7 +140,7 @@ class Session:
         if not self._over.done():
             self._over.set_result(down)
 
-    def _received(self, data: bytes | memoryview) -> None:
+    def _received(self, data: str) -> None:
         message = decode_server_message(data)
         if isinstance(message, Subconnections):
             for entry in message.services:

@@ -314,7 +314,7 @@ def encode(message: msgspec.Struct) -> bytes:
     return _encoder.encode(message)
 
 
-def decode_device_message(data: bytes | memoryview) -> DeviceMessage | DecodeFailed:
+def decode_device_message(data: str | bytes | memoryview) -> DeviceMessage | DecodeFailed:
     """What a device says on the main connection."""
     try:
         return _device_decoder.decode(data)
@@ -322,7 +322,7 @@ def decode_device_message(data: bytes | memoryview) -> DeviceMessage | DecodeFai
         return DecodeFailed(detail=why_not(error))
 
 
-def decode_server_message(data: bytes | memoryview) -> ServerMessage | DecodeFailed:
+def decode_server_message(data: str | bytes | memoryview) -> ServerMessage | DecodeFailed:
     """What a server says on the main connection."""
     try:
         return _server_decoder.decode(data)

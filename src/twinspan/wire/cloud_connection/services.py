@@ -217,7 +217,7 @@ ServiceMessage = (
 _decoder: msgspec.json.Decoder[ServiceMessage] = msgspec.json.Decoder(ServiceMessage)
 
 
-def decode_service_message(data: bytes | memoryview) -> ServiceMessage | DecodeFailed:
+def decode_service_message(data: str | bytes | memoryview) -> ServiceMessage | DecodeFailed:
     """Any message of any service."""
     try:
         return _decoder.decode(data)
