@@ -188,3 +188,9 @@ async def stays(device: Device, cloud: Cloud) -> None:
     while time.monotonic() < end:
         assert (device.reached, device.status.epoch) == (cloud.netloc, epoch)
         await asyncio.sleep(0.01)
+
+
+def test_the_defaults_are_those_of_the_seed() -> None:
+    unset = CloudManagement()
+    assert (unset.primary, unset.backups, unset.password) == (None, (), None)
+    assert (unset.keepalive_s, unset.ping_s, unset.port) == (180, 60, 19443)
