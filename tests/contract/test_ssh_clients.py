@@ -206,6 +206,15 @@ def test_who_is_removed_has_to_leave_and_a_shut_service_is_shut(node: SshNode) -
     wait_for(lambda: "UTC" in attempt(node, "admin", PASSWORD))
 
 
+def test_it_listens_where_it_is_told_to_and_says_why_it_cannot(node: SshNode) -> None:
+    node.set_access(replace(node.access, ssh_addresses=("127.0.0.2",)))
+    wait_for(lambda: attempt(node, "admin", PASSWORD) == "ConnectionRefusedError")
+    node.set_access(replace(node.access, ssh_addresses=("192.0.2.1",)))
+    wait_for(lambda: "SSH cannot be opened" in [e.what for e in node.node.events.since(0)])
+    node.set_access(replace(node.access, ssh_addresses=("127.0.0.1", "127.0.0.2")))
+    wait_for(lambda: "UTC" in attempt(node, "admin", PASSWORD))
+
+
 def test_nothing_but_the_command_line_is_served(node: SshNode) -> None:
     async def scenario() -> None:
         async with asyncssh.connect(

@@ -10,8 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import Rejected
+from twinspan.model.secret import decode_hook, encode_hook
 
 if TYPE_CHECKING:
     from twinspan.agent.cipher import DeviceCipher
@@ -73,6 +76,7 @@ class CommandLine:
 
     def change(self, shell: Shell, change: ChangeConfig) -> None:
         """Make it the running config at once. Raises Rejected if no node can be so."""
+        _check_form(change.config)
         self.node.apply(change.config, source="cli")
         self.node.events.record("config", "changed by command", f"{shell.user.name} ({shell.user.way}): {change.text}")
 
@@ -95,3 +99,11 @@ class CommandLine:
         """The node has a new config: every session sees it."""
         for shell in self._shells:
             shell.update(config)
+
+
+def _check_form(config: DeviceConfig) -> None:
+    """Whether it can be read again once it is saved: values made in memory have not been measured yet."""
+    try:
+        msgspec.json.decode(msgspec.json.encode(config, enc_hook=encode_hook), type=DeviceConfig, dec_hook=decode_hook)
+    except msgspec.ValidationError as error:
+        raise Rejected(f"config refused: {error}", remedy="the running one stays") from None

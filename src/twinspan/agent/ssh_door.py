@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from twinspan.agent.ssh_server import SshServer
 
 RETRY_S = 5.0
+_Place = tuple[tuple[str, ...], int]
+"""Addresses and port."""
 
 
 class SshDoor:
@@ -26,7 +28,7 @@ class SshDoor:
         self._access = DeviceAccess()
         self._changed = asyncio.Event()
         self._server: SshServer | None = None
-        self._open_port: int | None = None
+        self._open: _Place | None = None
         self._trouble = ""
 
     def config_changed(self, config: DeviceConfig) -> None:
@@ -50,31 +52,37 @@ class SshDoor:
                 await self._server.close()
 
     async def _settle(self) -> None:
-        wanted = self._access.ssh_port if self._access.ssh else None
-        if self._server is not None and wanted != self._open_port:
+        wanted = (self._access.ssh_addresses, self._access.ssh_port) if self._access.ssh else None
+        if self._server is not None and wanted != self._open:
             await self._server.close()
             self._server = None
-            self._say("SSH closed", f"port {self._open_port}")
+            self._say("SSH closed", _words(self._open))
+        if wanted is None:
             self._trouble = ""
-        if wanted is not None and self._server is None:
-            await self._open(wanted)
+        elif self._server is None:
+            await self._listen(wanted)
         if self._server is not None:
             self._server.users_changed()
 
-    async def _open(self, port: int) -> None:
+    async def _listen(self, place: _Place) -> None:
         from twinspan.agent.ssh_server import SshServer  # noqa: PLC0415  late: it costs some 10 MiB
 
         server = SshServer(self._desk, self._dir, lambda: self._access)
         try:
-            await server.listen(port)
+            await server.listen(*place)
         except OSError as error:
-            trouble = f"port {port}: {error.strerror or error}"
+            trouble = f"{_words(place)}: {error.strerror or error}"
             if trouble != self._trouble:
                 self._say("SSH cannot be opened", trouble)
             self._trouble = trouble
             return
-        self._server, self._open_port, self._trouble = server, port, ""
-        self._say("SSH opened", f"port {port}, host key {server.fingerprint}")
+        self._server, self._open, self._trouble = server, place, ""
+        self._say("SSH opened", f"{_words(place)}, host key {server.fingerprint}")
 
     def _say(self, what: str, detail: str) -> None:
         self._desk.node.events.record("config", what, detail)
+
+
+def _words(place: _Place | None) -> str:
+    addresses, port = place or ((), 0)
+    return f"{', '.join(addresses) or 'all addresses'} port {port}"

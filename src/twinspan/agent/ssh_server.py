@@ -44,11 +44,12 @@ class SshServer:
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self.connections: set[_Login] = set()
 
-    async def listen(self, port: int) -> None:
-        """On every address of the node's namespace, both families. Raises OSError where the port is taken."""
+    async def listen(self, addresses: tuple[str, ...], port: int) -> None:
+        """In the node's namespace; without addresses on all, both families. Raises OSError where the port is taken or
+        an address is not the node's."""
         self._acceptor = await asyncssh.create_server(
             lambda: _Login(self),
-            "",
+            list(addresses) or "",
             port,
             server_host_keys=[self._key],
             server_version="Comware-Twinspan",

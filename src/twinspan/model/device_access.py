@@ -14,6 +14,7 @@ from twinspan.model.secret import Secret
 
 SSH_PORT = 22
 MAX_USERS = 64
+MAX_ADDRESSES = 16
 
 
 class LocalUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,4 +37,6 @@ class DeviceAccess(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What the prompt shows; None: the node's name."""
     ssh: bool = False
     ssh_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = SSH_PORT
+    ssh_addresses: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_ADDRESSES)] = ()
+    """The device's own addresses on which SSH is served; none: on all of them."""
     users: Annotated[tuple[LocalUser, ...], msgspec.Meta(max_length=MAX_USERS)] = ()

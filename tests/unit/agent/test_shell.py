@@ -16,6 +16,7 @@ from twinspan.agent.journal import Journal
 from twinspan.agent.node import Node
 from twinspan.agent.password import is_verifier, matches
 from twinspan.agent.shell import MAX_TYPED, MAX_WAITING
+from twinspan.model.device_access import MAX_USERS
 from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
 from twinspan.wire.comware.effects import Display
@@ -51,6 +52,19 @@ def test_what_no_node_can_be_is_refused_and_the_session_goes_on_with_what_runs(t
         assert " % links[0].mtu 68: too small (1280 at the least)" in shown
         assert node.converger.config == CONFIG
         assert "mtu" not in await seat.type("display this")
+
+    asyncio.run(scenario())
+
+
+def test_nothing_becomes_the_running_config_that_could_not_be_read_again(tmp_path):
+    async def scenario():
+        node = make_node(tmp_path)
+        seat = Seat(node)
+        await seat.type("system-view")
+        shown = await seat.type(*(f"local-user u{n}" for n in range(MAX_USERS + 1)))
+        assert "config refused: Expected `array` of length <= 64" in shown
+        assert len(node.converger.config.access.users) == MAX_USERS
+        assert Journal(tmp_path).load_config() == node.converger.config
 
     asyncio.run(scenario())
 

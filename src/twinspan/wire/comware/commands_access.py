@@ -31,6 +31,14 @@ COMMANDS = (
     ),
     Command(
         view=SYSTEM,
+        id="ssh address",
+        pattern="twinspan ssh server address <address:ip>",
+        key=("address",),
+        undo=("twinspan ssh server address [ <address:ip> ]",),
+        help={"address": "Address of this device that SSH is served on; without any, on all"},
+    ),
+    Command(
+        view=SYSTEM,
         id="local-user",
         pattern="local-user <name:str:1-55> [ class manage ]",
         key=("name",),
@@ -75,6 +83,7 @@ def read_access(document: Line, notes: Notes, node: str) -> DeviceAccess | None:
         sysname=read_sysname(document, node),
         ssh=document.has("ssh server"),
         ssh_port=int(document.get("ssh port", "port", str(SSH_PORT))),
+        ssh_addresses=tuple(line.args["address"] for line in document.every("ssh address")),
         users=tuple(_user(line, notes) for line in document.every("local-user")),
     )
     return None if access == DeviceAccess() else access
@@ -98,6 +107,7 @@ def write_access(config: DeviceConfig, export: Export) -> list[str]:
         lines.append("ssh server enable")
     if access.ssh_port != SSH_PORT:
         lines.append(f"ssh server port {access.ssh_port}")
+    lines += [f"twinspan ssh server address {address}" for address in access.ssh_addresses]
     for user in access.users:
         lines += _user_lines(user, export)
     return lines

@@ -67,6 +67,7 @@ def pasted(terminal: Terminal, text: str) -> DeviceConfig:
             "access": DeviceAccess(
                 ssh=True,
                 ssh_port=2222,
+                ssh_addresses=("192.0.2.1", "fd00::1"),
                 users=(
                     LocalUser(name="admin", password=Secret("x"), ssh=True, role="network-admin"),
                     LocalUser(
