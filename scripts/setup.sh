@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 PACKAGES="bird2 strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
-  dnsmasq-base nftables iproute2 iputils-ping python3-venv bind9-dnsutils tcpdump ca-certificates"
+  dnsmasq-base nftables iproute2 iputils-ping python3-venv bind9-dnsutils tcpdump ca-certificates openssh-client"
 LOCK=requirements-dev.lock
 STAMP=.venv/.twinspan-setup
 POLICY=/usr/sbin/policy-rc.d
