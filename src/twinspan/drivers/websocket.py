@@ -18,7 +18,9 @@ from typing import Any, cast
 from picows import (
     WSAutoPingStrategy,
     WSCloseCode,
+    WSError,
     WSFrame,
+    WSInvalidStatusError,
     WSListener,
     WSMsgType,
     WSTransport,
@@ -262,10 +264,11 @@ class WebSocket(WSListener):
 
 def take_over(
     transport: asyncio.Transport, socket: WebSocket, received: bytes, *, client: tuple[str, str] | None = None
-) -> None:
+) -> Any:
     """Make `transport` a WebSocket. As a server: `received` holds the upgrade request and whatever followed.
 
-    As a client: `client` is (host and port, path with query), and the upgrade request is sent now.
+    As a client: `client` is (host and port, path with query), and the upgrade request is sent now; see `shake_hands`.
+    Gives picows' protocol.
     """
     host_port, path = client if client is not None else (None, None)
     protocol: Any = WSProtocol(
@@ -294,6 +297,29 @@ def take_over(
         received = received[len(part) :]
         with contextlib.suppress(RuntimeError):
             protocol.buffer_updated(len(part))
+    return protocol
+
+
+class HandshakeFailed(Exception):
+    """The server did not switch. `status`: of its HTTP answer; None: it gave none that can be read, or hung up."""
+
+    def __init__(self, status: int | None, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+async def shake_hands(transport: asyncio.Transport, socket: WebSocket, host_port: str, path: str) -> None:
+    """As a client, until the WebSocket is open: before that `socket` hears nothing. Raises HandshakeFailed."""
+    protocol = take_over(transport, socket, b"", client=(host_port, path))
+    try:
+        await protocol.wait_until_handshake_complete()
+    except WSInvalidStatusError as error:
+        status = int(error.response.status) if error.response is not None else 0
+        raise HandshakeFailed(status, f"HTTP status {status}") from error
+    except WSError as error:
+        raise HandshakeFailed(None, str(error)) from error
+    if socket._transport is None:  # noqa: SLF001 - a function of this class
+        raise HandshakeFailed(None, "the server hung up")
 
 
 class _Switching(WSUpgradeResponse):

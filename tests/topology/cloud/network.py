@@ -54,6 +54,7 @@ class Network:
         self.device, self.vpn, self.nat, self.server = (f"{name}-{end}" for end in ("dev", "vpn", "nat", "srv"))
         self.folder = Path(tempfile.mkdtemp(prefix="tc-", dir="/run"))
         self.processes: list[subprocess.Popen[bytes]] = []
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `remove`
 
     def build(self) -> None:
         for namespace in (self.device, self.vpn, self.nat, self.server):
@@ -111,7 +112,9 @@ class Network:
     # ------------------------------------------------------------------------------------------------ processes
 
     def start(self, namespace: str, *command: str, **options: object) -> subprocess.Popen[bytes]:
-        """A process in the namespace; it is ended with the network."""
+        """A process in the namespace; it is ended with the network, and what it complains of is kept."""
+        if "stderr" not in options:
+            options["stderr"] = self._complaints
         process = subprocess.Popen(["ip", "netns", "exec", namespace, *command], **options)  # type: ignore[call-overload]
         self.processes.append(process)
         return process  # type: ignore[no-any-return]
@@ -152,6 +155,11 @@ class Network:
         self.ip(self.nat, f"link set {link} up")
         self.ip(namespace, "link set c0 up")
 
+    def complaints(self) -> str:
+        """Everything on the standard error of all processes until now."""
+        self._complaints.seek(0)
+        return self._complaints.read().decode()
+
     def remove(self) -> None:
         for process in self.processes:
             with contextlib.suppress(ProcessLookupError):
@@ -168,6 +176,9 @@ class Network:
                     os.kill(int(pid), signal.SIGKILL)
             subprocess.run(["ip", "netns", "del", namespace], check=False, capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+        complaints = self.complaints()
+        self._complaints.close()
+        assert "Traceback" not in complaints, complaints
 
 
 def _run(*command: str, given: str = "") -> str:

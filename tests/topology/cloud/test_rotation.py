@@ -28,8 +28,8 @@ def running(network: Network, authority: Path) -> Server:
 def hears(device: Device, server: Server, times: int) -> None:
     """Told in band, on the connection that there is, what may be trusted from now on."""
     until(lambda: len(device.said("authorities changed")) == times, 5, lambda: f"heard {times} times: {device.lines}")
-    wanted = ", ".join(fingerprint_of_pem(pem)[:16] for pem in authorities(server.folder))
-    assert device.said("authorities changed")[-1] == wanted
+    wanted = {fingerprint_of_pem(pem)[:16] for pem in authorities(server.folder)}
+    assert set(device.said("authorities changed")[-1].split(", ")) == wanted
 
 
 def shows(server: Server) -> None:
@@ -55,12 +55,10 @@ def test_a_connected_device_goes_through_a_rotation_without_a_visit(
     wanted = fingerprint_of_pem(authorities(server.folder)[0]) if pinned else None
     device = Device(network, managed_by(server, fingerprint=wanted, dead_after_s=1.0)).start()
     device.whole()
-    for times, step in enumerate((rotate, switch, retire), 1):
+    for step, times in ((rotate, 1), (switch, 1), (retire, 2)):  # a switch changes nothing for those who heard before
         step(server.folder, time.time_ns())
-        if step is switch:
-            shows(server)
+        shows(server)
         hears(device, server, times)
-    shows(server)
     assert not device.said("down"), "the connection itself lives through all of it"
     # A sub-connection that breaks now is opened anew under the new authority.
     cut = next(s for s in network.sockets(network.device, server.port) if not _is_main(device, s[0]))

@@ -25,7 +25,7 @@ from twinspan.agent.cloud_connection.dial import (
 )
 from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Session
-from twinspan.agent.cloud_connection.trust import Pin, Ticket, TrustStore, acceptable, blind_context
+from twinspan.agent.cloud_connection.trust import Pin, Ticket, TrustStore, acceptable, blind_context, still_trusted
 from twinspan.drivers.resolver import ResolveFailed, resolve
 from twinspan.drivers.vpn_instance import socket_factory
 from twinspan.model.cloud_management import CloudManagement
@@ -72,6 +72,7 @@ _TELLING: tuple[FailureReason, ...] = (
     "protocol",
     "clock",
     "authority",
+    "server_name",
     "ticket",
     "handshake",
     "busy",
@@ -222,11 +223,7 @@ class Attempts:
     async def _pin(self, config: CloudManagement, target: Target, progress: Progress) -> Pin:
         """Whom to trust at this attempt: who is pinned for this name, or at the first trust what the server offers."""
         pinned = self._trust.memory.pins.get(target.domain)
-        if pinned is not None and (
-            config.fingerprint is None
-            or (pinned.trust == "rotated" and pinned.began_with == config.fingerprint)
-            or acceptable(pinned.authorities, config.fingerprint)
-        ):
+        if pinned is not None and still_trusted(pinned, config.fingerprint):
             return pinned
         if config.certificate and config.fingerprint is None:
             # A certificate of ours proves nothing about the server: there is nobody to vouch for its authority.

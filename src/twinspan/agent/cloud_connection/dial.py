@@ -19,7 +19,7 @@ import httptools
 import msgspec
 
 from twinspan.drivers.vpn_instance import socket_factory
-from twinspan.drivers.websocket import WebSocket, take_over
+from twinspan.drivers.websocket import HandshakeFailed, WebSocket, shake_hands
 from twinspan.model.cloud_status import DeviceState, FailureReason
 from twinspan.model.errors import Rejected
 from twinspan.wire.cloud_connection.device import DeviceLogin, LoginFailed, Request, Upgrade
@@ -30,6 +30,8 @@ STEP_S = 10.0
 
 FAREWELL_S = 3.0
 """For the server to take leave in turn."""
+TICKET_REFUSED = 401
+"""HTTP status of a URL that is spent, expired or of an older connection."""
 
 Progress = Callable[[DeviceState], None]
 
@@ -214,34 +216,23 @@ async def upgrade(connection: HttpConnection, url: str, websocket: WebSocket) ->
     """The WebSocket handshake on this connection. Raises DialFailed."""
     connection.require_open()
     parts = urlsplit(url)
-    opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    on_open, on_closed = websocket.on_open, websocket.on_closed
-
-    def done() -> None:
-        websocket.on_open, websocket.on_closed = on_open, on_closed
-        if not opened.done():
-            opened.set_result(None)
-        on_open()
-
-    def failed(_code: int, reason: str) -> None:
-        if not opened.done():
-            opened.set_exception(DialFailed("handshake", reason or "the server refused the URL, or hung up"))
-
-    websocket.on_open, websocket.on_closed = done, failed
-    take_over(connection.transport, websocket, b"", client=(parts.netloc, f"{parts.path}?{parts.query}"))
     try:
         async with asyncio.timeout(STEP_S):
-            await opened
+            await shake_hands(connection.transport, websocket, parts.netloc, f"{parts.path}?{parts.query}")
     except TimeoutError:
         connection.transport.abort()
         raise DialFailed("timeout", f"no handshake response within {STEP_S:g} s") from None
+    except HandshakeFailed as failed:
+        connection.transport.abort()
+        raise DialFailed("ticket" if failed.status == TICKET_REFUSED else "handshake", str(failed)) from failed
 
 
 def _certificate_failed(error: ssl.SSLCertVerificationError) -> DialFailed:
-    dates = error.verify_code in (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
-    return DialFailed("clock" if dates else "authority", error.verify_message)
+    return DialFailed(_VERIFY_REASONS.get(error.verify_code, "authority"), error.verify_message)
 
 
+_VERIFY_REASONS: dict[int, FailureReason] = {9: "clock", 10: "clock", 62: "server_name", 64: "server_name"}
+"""OpenSSL x509_vfy.h: X509_V_ERR_CERT_NOT_YET_VALID, _CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH."""
 _REASONS: dict[str, FailureReason] = {
     "not_admitted": "not_admitted",
     "no_password": "no_password",

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from twinspan.agent.clock import steady_ns, wall_ns
 from twinspan.agent.cloud_connection.attempt import Attempts
 from twinspan.agent.cloud_connection.dial import DialFailed, Target, fetch_authorities, open_connection
-from twinspan.agent.cloud_connection.trust import TrustStore, acceptable, blind_context, fingerprint
+from twinspan.agent.cloud_connection.trust import TrustStore, acceptable, blind_context, fingerprint, still_trusted
 from twinspan.model.cloud_check import CloudCheck, Topic
 from twinspan.model.cloud_management import CloudManagement
 from twinspan.model.cloud_status import FAILURE_TEXT, CloudStatus, FailureReason
@@ -28,6 +28,7 @@ _REMEDIES: dict[FailureReason, str] = {
     "timeout": "a firewall or NAT on the way may drop the packets; TCP to this port must be let out",
     "tls": "something on the way may be taking TLS apart, or another program has the port",
     "authority": "compare its fingerprint with `twinspan server show`; a server set up anew has another one",
+    "server_name": "dial it by a name in its certificate, or add this one there: twinspan server authority names",
     "clock": "set the clock, or configure NTP",
     "not_admitted": "add this serial number on the server (twinspan device add), and compare the password",
     "hardware": "this hardware cannot be managed over a cloud connection",
@@ -35,6 +36,10 @@ _REMEDIES: dict[FailureReason, str] = {
     "quarantined": "find out which of the devices is the real one, then: twinspan device release",
     "version": "update whichever of server and device is older",
     "busy": "wait: the device tries again by itself, when the server asked it to",
+    "ticket": "another connection of this serial number may have come in between: twinspan device events",
+    "protocol": "another program may have the port, or a proxy is in between; compare name and port",
+    "handshake": "a proxy in between may not let WebSockets through; the server's log says more",
+    "closed": "a firewall or proxy may break it off, or the server restarts; its log says more",
 }
 
 
@@ -76,9 +81,11 @@ async def _target(target: Target, trust: TrustStore, wanted: str | None) -> list
         return [_failed("tls" if failed.reason in ("tls", "protocol") else topic, where, failed)]
     found = [_check("port", where, True, "a cloud server answers")]
     pin = trust.memory.pins.get(target.domain)
+    if pin is not None and not still_trusted(pin, wanted):
+        pin = None
     authorities = pin.authorities if pin is not None else acceptable(offered, wanted)
     if not authorities:
-        shown = ", ".join(fingerprint(pem)[:16] + "…" for pem in offered[:4])
+        shown = ", ".join(fingerprint(pem)[:16] + "…" for pem in acceptable(offered, None)[:4]) or "no certificate"
         other = DialFailed("authority", f"it is {shown}, and {wanted} is configured")
         return [*found, _failed("tls", where, other)]
     context = trust.context(authorities, wall_ns(steady_ns()))

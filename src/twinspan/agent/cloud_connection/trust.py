@@ -143,6 +143,13 @@ def acceptable(authorities: tuple[str, ...], wanted: str | None) -> tuple[str, .
     return tuple(pem for pem in readable if fingerprint(pem) == wanted.lower().replace(":", ""))
 
 
+def still_trusted(pin: Pin, wanted: str | None) -> bool:
+    """Whether what was pinned agrees with the fingerprint that is configured now, by itself or through rotations."""
+    if wanted is None or (pin.trust == "rotated" and pin.began_with == wanted):
+        return True
+    return bool(acceptable(pin.authorities, wanted))
+
+
 def is_certificate(pem: str) -> bool:
     """Whether it is one certificate that can be trusted at all."""
     try:
