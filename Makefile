@@ -12,6 +12,7 @@ help:
 	@echo "make lint            ruff, mypy, rooms and imports, pages"
 	@echo "make bench-failover  outage per fault, with the machine's own jitter beside it (root)"
 	@echo "make bench-plan      how long planning takes for 1, 100 and 1,000 sites"
+	@echo "make conformance     the public cases of WebSocket conformance, both roles"
 	@echo "make soak-bfd        ten minutes of load: does fast BFD switch although nothing failed? (root)"
 	@echo "make reference       write the generated pages in docs/reference again"
 	@echo "make lock            make the two lock files again from pyproject.toml"
@@ -60,6 +61,10 @@ bench-failover: setup
 	@$(PY) bench/failover.py </dev/null
 bench-plan: venv
 	@$(PY) bench/plan.py </dev/null
+
+.PHONY: conformance
+conformance: venv
+	@$(PY) bench/conformance.py --keep </dev/null
 
 .PHONY: soak-bfd
 soak-bfd: setup

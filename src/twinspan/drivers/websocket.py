@@ -320,6 +320,18 @@ async def shake_hands(transport: asyncio.Transport, socket: WebSocket, host_port
         raise HandshakeFailed(None, str(error)) from error
     if socket._transport is None:  # noqa: SLF001 - a function of this class
         raise HandshakeFailed(None, "the server hung up")
+    ending = asyncio.get_running_loop().create_task(_ended(socket._transport), name="websocket end")  # noqa: SLF001
+    _ENDING.add(ending)
+    ending.add_done_callback(_ENDING.discard)
+
+
+_ENDING: set[asyncio.Task[None]] = set()
+
+
+async def _ended(transport: WSTransport) -> None:
+    """picows keeps why a client's connection ended for somebody who asks; `on_closed` is told anyway."""
+    with contextlib.suppress(Exception):
+        await transport.wait_disconnected()
 
 
 class _Switching(WSUpgradeResponse):
