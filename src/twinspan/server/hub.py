@@ -126,6 +126,7 @@ class Hub:
         self.admin: AdminApi | None = None
         self.draining = False
         self._logins: dict[Front, None] = {}
+        self._arrived = 0
         self._expected: dict[str, Expected] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.gate = Gate(settings.budget)
@@ -138,10 +139,16 @@ class Hub:
     def arrived(self, front: Front) -> None:
         """A TCP connection. The oldest that has not logged in yet goes if there are too many."""
         self._logins[front] = None
+        self._arrived += 1
         if len(self._logins) > MAX_LOGINS:
             oldest = next(iter(self._logins))
             del self._logins[oldest]
             oldest.cut()
+
+    def ended_count(self) -> int:
+        """How many connections have ended since the start."""
+        sockets = sum(1 + len(tunnel.services) for tunnel in self.tunnels.values())
+        return self._arrived - len(self._logins) - sockets
 
     def left(self, front: Front) -> None:
         """It was closed, or became a WebSocket."""

@@ -7,7 +7,6 @@ what is made of them is handed down as small values. Next: `run` starts as many 
 from __future__ import annotations
 
 import asyncio
-import gc
 import hmac
 import os
 import signal
@@ -20,6 +19,7 @@ import msgspec
 from twinspan.drivers.quiet_tls import quiet_tls
 from twinspan.engine.admission_control import HandshakeBudget
 from twinspan.model.errors import Unavailable
+from twinspan.server import memory
 from twinspan.server.admin import Admin
 from twinspan.server.admin_route import Office
 from twinspan.server.authority import ServerTls, load_names, renew_leaf_if_due
@@ -152,13 +152,14 @@ class Worker:
         # Whoever was connected to this worker before its end is not any more.
         self.store.release_worker(self.hub.settings.worker, "the server restarted", wall_ns())
         listening = await self._listen(loop)
-        _tune_memory()
+        memory.tune_collection()
         loops = {
             "sweep": self.hub.sweep(),
             "renewal": self._renewal(),
             "peers": self.peers.serve(),
             "configs": self.config.watch(),
             "housekeeping": self.housekeeping.run(self._heard),
+            "memory": memory.keep_small(self.hub.ended_count),
         }
         tasks = [loop.create_task(work, name=name) for name, work in loops.items()]
         ready()
@@ -225,9 +226,3 @@ class Worker:
 
 def _derived(key: bytes, purpose: bytes) -> bytes:
     return hmac.digest(key, purpose, "sha256")
-
-
-def _tune_memory() -> None:
-    """What exists now lives for ever; full collections over thousands of connections cost more than they find."""
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1000)
