@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -22,6 +22,7 @@ from twinspan.engine.failure_limit import FailureLimit
 from twinspan.server.clock import pause, steady_ns, wall_ns
 from twinspan.server.events import Event, EventKind, EventLog
 from twinspan.server.front import Front, HttpRequest
+from twinspan.server.hub_ports import AdminApi, Peers
 from twinspan.server.registration import Gate, KnownDevice, Registrar
 from twinspan.server.services import Service
 from twinspan.server.store import DeviceStore
@@ -73,19 +74,6 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
     budget: HandshakeBudget = HandshakeBudget()
 
 
-class Peers(Protocol):
-    """The other workers of this server."""
-
-    async def alive(self, worker: str, serial: str, deadline_s: float) -> bool:
-        """Whether a device of that worker answers a ping in time."""
-
-    async def end(self, worker: str, serial: str, code: int, reason: str, epoch: int | None) -> None:
-        """End the connection of a device there, if it has one and it is of that epoch (None: of whichever)."""
-
-    async def deliver(self, worker: str, serial: str, command_id: str, wait_s: float) -> None:
-        """Let that worker send a queued command, and wait until its result is recorded."""
-
-
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """A device that is registered and has still to come with its URL."""
 
@@ -95,19 +83,6 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """Where its sub-connections reach this worker."""
     until_ns: int
     """Wall clock: when the ticket of its URL is over."""
-
-
-class AdminApi(Protocol):
-    """What answers administrators."""
-
-    async def handle(self, front: Front, request: HttpRequest) -> None:
-        """One request, answered by `front.respond`."""
-
-    def upgrade(self, request: HttpRequest) -> WebSocket | Answer:
-        """A WebSocket of an administrator: a shell."""
-
-    def is_known(self, headers: dict[str, str]) -> bool:
-        """Whether they show a token that is good."""
 
 
 class Hub:
