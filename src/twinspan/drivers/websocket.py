@@ -300,6 +300,15 @@ def take_over(
     return protocol
 
 
+def bare_request(key: str) -> bytes:
+    """A handshake request that was checked already, with nothing in it but its key, for `take_over` as a server.
+
+    picows reads it once more and keeps it as long as the connection lives.
+    """
+    head = "GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    return f"{head}Sec-WebSocket-Key: {key}\r\n\r\n".encode()
+
+
 class HandshakeFailed(Exception):
     """The server did not switch. `status`: of its HTTP answer; None: it gave none that can be read, or hung up."""
 

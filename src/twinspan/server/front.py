@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 import msgspec
 
-from twinspan.drivers.websocket import WebSocket, take_over
+from twinspan.drivers.websocket import WebSocket, bare_request, take_over
 from twinspan.server.clock import steady_ns
 from twinspan.wire.cloud_connection.messages import (
     MAX_BODY_BYTES,
@@ -234,7 +234,8 @@ class Front(asyncio.BufferedProtocol):
         socket = self._hub.upgrade(self, request)
         if isinstance(socket, WebSocket):
             self._login = None
-            received, self._buffer = self._buffer, b""
+            received = bare_request(self._headers["sec-websocket-key"]) + self._buffer[len(raw) :]
+            self._buffer = b""
             transport, self._transport = self._transport, None
             self._hub.left(self)
             take_over(transport, socket, received)
