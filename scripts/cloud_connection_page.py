@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import msgspec
 from msgspec import inspect as shapes
 
-from twinspan.server import front, hub
+from twinspan.server import front, hub, worker
 from twinspan.wire.cloud_connection import backoff, liveness, messages, scram, services, ticket
 from twinspan.wire.cloud_connection.server import Credential, LoginKeys, RegistrationAsked, ServerLogin
 
@@ -123,7 +123,8 @@ def limits() -> str:
         ("header of a request", f"{front.MAX_HEADER_BYTES} bytes", "431"),
         ("body of a request before the upgrade", f"{messages.MAX_BODY_BYTES} bytes", "413"),
         ("body of a response before the upgrade", f"{messages.MAX_BODY_BYTES} bytes", "the device goes"),
-        ("from TCP to the upgrade", f"{hub.LOGIN_LIMIT_NS // 10**9} s", "cut off"),
+        ("TLS handshake", f"{worker.TLS_HANDSHAKE_S:g} s", "cut off"),
+        ("from TLS to the upgrade", f"{hub.LOGIN_LIMIT_NS // 10**9} s", "cut off"),
         ("connections of one worker that are not upgraded", str(hub.MAX_LOGINS), "the oldest is cut off"),
         ("message on the main connection", f"{messages.MAX_CONTROL_BYTES} bytes", "close 1009"),
         ("message on a sub-connection", f"{messages.MAX_SERVICE_BYTES} bytes", "close 1009"),
