@@ -27,7 +27,7 @@ def test_the_main_connection_and_its_sub_connections_meet_in_one_process(network
     server.add(*serials)
     devices = [Device(network, managed_by(server), serial=serial).start() for serial in serials]
     for device in devices:
-        device.whole()
+        assert [s.reason for s in device.whole().subconnections] == ["", ""], "each came there at once"
     presence = server.presence()
     workers = server.workers()
     by_pid = {number: server.connections(pid) for number, pid in workers.items()}
