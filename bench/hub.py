@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hub_rows as rows
+from hub_agent import agent_rows
 from hub_processes import build
 from hub_server import prepare
 
@@ -37,7 +38,9 @@ ROWS: dict[str, Callable[[rows.Stage], Iterator[rows.Result]]] = {
     "at-once": rows.at_once,
     "memory": functools.partial(rows.memory, tls=False),
     "memory-tls": functools.partial(rows.memory, tls=True),
-    "many": rows.many,
+    "many": functools.partial(rows.many, tls=True),
+    "many-plain": functools.partial(rows.many, tls=False),
+    "agent": agent_rows,
 }
 
 

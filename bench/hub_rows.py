@@ -205,37 +205,53 @@ def at_once(stage: Stage) -> Iterator[Result]:
 
 
 def memory(stage: Stage, *, tls: bool) -> Iterator[Result]:
-    """Row 5: what an idle device with three sub-connections takes, and whether it grows with churn."""
-    count = stage.count(1500)
+    """Row 5: what an idle device with three sub-connections takes, and what is left after all of them came again."""
+    count = stage.count(1000)
+    sizes: list[float] = []
     with ours(stage.state, 21443, tls=tls) as server, Load(stage.load, server) as load:
         load.must("login", count=50)
         load.drop()
         before = server.pss_kib()
-        sizes = []
-        for wave in range(4 if not tls else 2):
+        for wave in range(4):
             load.must("login", count=count, services=SERVICES, resume=wave > 0)
             load.must("ask", count=count, services=SERVICES)
             load.must("subconnect", count=count)
             server.settle()
             sizes.append((server.pss_kib() - before) / count)
             load.drop()
+            _shrunk(server)
     where = "TLS" if tls else "plain"
     yield Result(
         work=f"memory per idle device with three sub-connections, {where}",
-        measured=f"PSS; {count:,} devices, wave after wave: {', '.join(f'{size:.0f}' for size in sizes)}",
-        value=sizes[0],
+        measured=f"PSS over {count:,} devices, the largest of {len(sizes)} waves",
+        value=max(sizes),
         goal=150 if tls else 60,
+        at_most=True,
+        unit=" KiB",
+    )
+    yield Result(
+        work=f"growth of that with each wave, {where}",
+        measured=f"wave after wave: {', '.join(f'{size:.0f}' for size in sizes)} KiB",
+        value=(sizes[-1] - sizes[0]) / (len(sizes) - 1),
+        goal=3,
         at_most=True,
         unit=" KiB",
     )
 
 
-def many(stage: Stage, workers: int = 5) -> Iterator[Result]:
+def _shrunk(server: Server) -> None:
+    """Until the server has given back what the connections have left, which it does from time to time."""
+    begun, size = time.monotonic(), server.pss_kib()
+    while time.monotonic() < begun + 12 and server.pss_kib() > size * 0.8:
+        time.sleep(0.5)
+
+
+def many(stage: Stage, *, tls: bool, workers: int = 5) -> Iterator[Result]:
     """Row 6: 20,000 idle devices, 80,000 sockets, several workers; then 50,000 requests a second over them."""
     each, both = stage.count(4000), {0, 1}
     seconds = 20 * min(1.0, stage.scale * 2)
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(ours(stage.state, 21460, "--workers", str(workers), cores=both))
+        server = stack.enter_context(ours(stage.state, 21460, "--workers", str(workers), tls=tls, cores=both))
         loads = [stack.enter_context(Load(stage.load, server, both)) for _ in range(workers)]
         names = (*SERVICES[:2], ECHOES[0])
         begun = time.monotonic()
@@ -260,17 +276,17 @@ def many(stage: Stage, workers: int = 5) -> Iterator[Result]:
         for place, number in call.tenths.items():
             tenths[place] = tenths.get(place, 0) + number
     done, lost = sum(call.ok for call in calls), sum(call.failed for call in calls)
-    where = f"{devices:,} devices, {devices * 4:,} sockets over TLS, {workers} workers"
+    where = f"{devices:,} devices, {devices * 4:,} sockets, {'TLS' if tls else 'plain'}, {workers} workers"
     yield Result(
         work=f"idle CPU of {where}",
-        measured=f"up in {took:.0f} s; {pss / devices:.0f} KiB PSS a device; each pings every 60 s",
+        measured=f"up in {took:.0f} s; {pss / devices:.0f} KiB PSS a device; each pings on all its sockets every 60 s",
         value=idle,
         goal=3,
         at_most=True,
         unit=" % of a core",
     )
     yield Result(
-        work="p99 of RPC over them at 50,000/s, open loop",
+        work=f"p99 of RPC over them at 50,000/s, open loop, {'TLS' if tls else 'plain'}",
         measured=f"p50 {_quantile(tenths, 0.5):.1f} ms; {done:,} done, {lost} lost; load on the same two cores",
         value=_quantile(tenths, 0.99) if not lost else None,
         goal=20,

@@ -146,12 +146,12 @@ func all() []*Link {
 	return found
 }
 
-// mains: the main connections alone; sub-connections have no beat of their own.
-func mains() []*Link {
-	var found []*Link
+// connected: the devices that are in.
+func connected() []*Device {
+	var found []*Device
 	for _, d := range devices {
 		if d.main != nil {
-			found = append(found, d.main)
+			found = append(found, d)
 		}
 	}
 	return found
@@ -186,7 +186,7 @@ func do(c Command) Outcome {
 		}
 		return closed(over(c.Over), c.Seconds)
 	case "idle":
-		return idle(mains(), c.Seconds, c.PingS)
+		return idle(connected(), c.Seconds, c.PingS)
 	case "drop":
 		return drop(c)
 	}

@@ -245,8 +245,12 @@ func opened(links []*Link, seconds, rate float64) Outcome {
 	return o
 }
 
-// idle keeps connections as a device with nothing to do does: a ping each `pingS`, whatever comes is read.
-func idle(links []*Link, seconds, pingS float64) Outcome {
+// idle keeps connections as devices with nothing to do: each pings on all its sockets every pingS, whatever comes is read.
+func idle(fleet []*Device, seconds, pingS float64) Outcome {
+	var links []*Link
+	for _, d := range fleet {
+		links = append(append(links, d.main), d.services...)
+	}
 	loop, err := newLoop(links)
 	if err != nil {
 		return Outcome{Failed: 1, Error: err.Error()}
@@ -255,12 +259,15 @@ func idle(links []*Link, seconds, pingS float64) Outcome {
 	loop.onDone = func(*caller, int64) {}
 	ping := frame(pingFrame, nil)
 	sent := 0
-	gap := pingS / float64(len(links))
+	gap := pingS / float64(len(fleet))
 	events := make([]syscall.EpollEvent, 512)
 	for loop.lost == nil && time.Since(loop.begun).Seconds() < seconds {
 		for time.Since(loop.begun).Seconds() >= float64(sent)*gap {
-			if _, err := loop.order[sent%len(loop.order)].link.conn.Write(ping); err != nil {
-				loop.lost = err
+			d := fleet[sent%len(fleet)]
+			for _, link := range append(d.services[:len(d.services):len(d.services)], d.main) {
+				if _, err := link.conn.Write(ping); err != nil {
+					loop.lost = err
+				}
 			}
 			sent++
 		}
