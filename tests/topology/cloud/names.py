@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -30,9 +31,13 @@ class Names:
         until(lambda: self._asked("nobody", A) is not None, 5, "dnsmasq answers")
         os.kill(self._process.pid, signal.SIGHUP)
         for name, found in addresses.items():
-            for query_type, colon in ((A, False), (AAAA, True)):
+            kinds: tuple[tuple[QueryType, bool], ...] = ((A, False), (AAAA, True))
+            for query_type, colon in kinds:
                 wanted = {address for address in found if (":" in address) is colon}
-                until(lambda n=name, q=query_type, w=wanted: set(self._asked(n, q) or ()) == w, 5, f"{name}: {found}")
+                until(functools.partial(self._are, name, query_type, wanted), 5, f"{name}: {found}")
+
+    def _are(self, name: str, query_type: QueryType, wanted: set[str]) -> bool:
+        return set(self._asked(name, query_type) or ()) == wanted
 
     def _asked(self, name: str, query_type: QueryType) -> tuple[str, ...] | None:
         query_id = time.monotonic_ns() % 65536

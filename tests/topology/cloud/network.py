@@ -39,7 +39,7 @@ table inet way {
 """
 
 
-def until(condition: Callable[[], T], deadline_s: float = 10.0, what: str | Callable[[], object] = "") -> T:
+def until(condition: Callable[[], T | None], deadline_s: float = 10.0, what: str | Callable[[], object] = "") -> T:
     """The condition's value as soon as it is true; an AssertionError past the deadline."""
     end = time.monotonic() + deadline_s
     while not (value := condition()):

@@ -59,6 +59,8 @@ def test_a_connected_device_goes_through_a_rotation_without_a_visit(
         step(server.folder, time.time_ns())
         shows(server)
         hears(device, server, times)
+        now = fingerprint_of_pem(authorities(server.folder)[0])
+        until(lambda wanted=now: device.status.authority_fingerprint == wanted, 5, "the one that issues is shown")
     assert not device.said("down"), "the connection itself lives through all of it"
     # A sub-connection that breaks now is opened anew under the new authority.
     cut = next(s for s in network.sockets(network.device, server.port) if not _is_main(device, s[0]))

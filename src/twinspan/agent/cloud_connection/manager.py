@@ -297,11 +297,13 @@ class ConnectionManager:
         pins = self._trust.memory.pins
         known = pins.get(domain)
         authorities = acceptable(authorities, None)
-        if known is None or not authorities or set(authorities) == set(known.authorities):
+        if known is None or not authorities or authorities == known.authorities:
             return
         new = Pin(authorities=authorities, trust="rotated", began_with=known.began_with)
         self._trust.change(pins={**pins, domain: new})
         self._note(trust="rotated", authority_fingerprint=fingerprint(authorities[0]))
+        if set(authorities) == set(known.authorities):
+            return  # another one of them issues now
         self._record("authorities changed", ", ".join(fingerprint(pem)[:16] for pem in authorities))
 
     def _established(self, opened: Opened) -> None:
