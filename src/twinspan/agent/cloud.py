@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from twinspan.agent.cloud_connection.identity import load_identity
+from twinspan.agent.cloud_connection.supervisor import keep_running
 from twinspan.engine.dhcp_trust import DhcpOffer, DhcpValues, decide_dhcp
 from twinspan.model.cloud_check import CloudCheck
 from twinspan.model.cloud_status import CloudStatus
@@ -56,7 +57,7 @@ class CloudAgent:
         kept = manager.dhcp
         self._learnt = DhcpValues(domain=kept[0], password=kept[1])
         self._judge(self._heard)
-        await manager.run()
+        await keep_running(manager.run, lambda what, detail: self._node.events.record("cloud", what, detail))
 
     def config_changed(self, config: DeviceConfig) -> None:
         """The node has a new config."""
