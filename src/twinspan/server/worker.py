@@ -13,9 +13,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import aiofastnet
 import msgspec
 
+from twinspan.drivers.listener import Listener, Tls
 from twinspan.drivers.quiet_tls import quiet_tls
 from twinspan.engine.admission_control import HandshakeBudget
 from twinspan.model.errors import Unavailable
@@ -151,7 +151,7 @@ class Worker:
             loop.add_signal_handler(number, stop.set)
         # Whoever was connected to this worker before its end is not any more.
         self.store.release_worker(self.hub.settings.worker, "the server restarted", wall_ns())
-        listening = await self._listen(loop)
+        listening = self._listen()
         memory.tune_collection()
         loops = {
             "sweep": self.hub.sweep(),
@@ -176,16 +176,19 @@ class Worker:
         self.events.flush(wall_ns())
         self.store.close()
 
-    async def _listen(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.AbstractServer]:
+    def _listen(self) -> list[Listener]:
         options = self._options
         own = self.hub.settings.tickets.own_port
         ports = (options.port,) if own is None else (options.port, own)
         addresses = ("127.0.0.1",) if options.plain else options.listen
-        found: list[asyncio.AbstractServer] = []
+        tls = None
+        if self.tls is not None:
+            tls = Tls(context=self.tls.context, handshake_s=TLS_HANDSHAKE_S, farewell_s=FAREWELL_S)
+        found: list[Listener] = []
         for address in addresses:
             for port in ports:
                 try:
-                    found.append(await self._bind(loop, address, port))
+                    found.append(Listener(address, port, lambda: Front(self.hub), tls, shared=own is not None))
                 except OSError as error:
                     if address == "::" and found:
                         continue  # a machine without IPv6
@@ -194,19 +197,6 @@ class Worker:
                         remedy="another program may have the port; choose one with --port",
                     ) from error
         return found
-
-    async def _bind(self, loop: asyncio.AbstractEventLoop, address: str, port: int) -> asyncio.AbstractServer:
-        return await aiofastnet.create_server(
-            loop,
-            lambda: Front(self.hub),
-            address,
-            port,
-            ssl=self.tls.context if self.tls is not None else None,
-            ssl_handshake_timeout=TLS_HANDSHAKE_S if self.tls is not None else None,
-            ssl_shutdown_timeout=FAREWELL_S if self.tls is not None else None,
-            backlog=4096,
-            reuse_port=self._options.workers > 1,
-        )
 
     def _heard(self) -> list[Heard]:
         to_wall_ns = wall_ns() - steady_ns()
