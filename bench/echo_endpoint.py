@@ -61,12 +61,16 @@ class Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         if _END in self._received:
-            take_over(self._transport, Echo(), self._received)
+            products = websocket._SWITCHING  # noqa: SLF001
+            websocket._SWITCHING = _WithoutSubprotocol()  # noqa: SLF001
+            try:
+                take_over(self._transport, Echo(), self._received)  # answers before it returns
+            finally:
+                websocket._SWITCHING = products  # noqa: SLF001
 
 
 async def serve(port: int = 0) -> tuple[asyncio.Server, int]:
     """A listening endpoint and its port."""
-    websocket._SWITCHING = _WithoutSubprotocol()  # noqa: SLF001
     server = await asyncio.get_running_loop().create_server(Door, "127.0.0.1", port)
     return server, int(server.sockets[0].getsockname()[1])
 
