@@ -52,6 +52,7 @@ async def test_a_healthy_connection_has_no_finding_and_stays_up(site: Site) -> N
     assert [c.topic for c in checks] == ["server", "password", "clock", "dns", "port", "tls", "serial", "state"]
     assert all(c.passed for c in checks), checks
     assert device.manager.status().epoch == 1
+    assert [(s.port, s.role, s.source) for s in device.manager.status().servers] == [(cloud.port, "primary", "manual")]
 
 
 async def test_a_wrong_password_is_found_at_the_serial(site: Site) -> None:

@@ -15,6 +15,7 @@ from twinspan.model.device_config import DeviceConfig, Failover, Link, NextHop, 
 from twinspan.model.errors import Rejected
 from twinspan.model.kernel import MAIN_TABLE
 from twinspan.wire.bird import render_bird
+from twinspan.wire.cloud_connection.server_order import check_servers
 from twinspan.wire.dnsmasq import render_dnsmasq
 from twinspan.wire.nftables import render_nftables
 from twinspan.wire.swanctl import connection, render_strongswan_conf
@@ -72,6 +73,9 @@ def _watching(config: DeviceConfig, names: _Names) -> Iterator[str]:
         yield from names.want(f"health_checks[{i}].probe", check.probe, names.probes)
     if config.failover is not None:
         yield from _failover(config.failover, names)
+    if config.cloud is not None:
+        for finding in check_servers(config.cloud):
+            yield f"cloud.{'.'.join(map(str, finding.path))}: {finding.problem}"
 
 
 class _Names:

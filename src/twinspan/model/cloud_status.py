@@ -192,9 +192,9 @@ class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
     dropped_at_limit: int = 0
     """Messages dropped after a buffer reached its limit, on this connection."""
     dropped_total: int = 0
-    """Messages dropped for any reason since the agent started."""
+    """Messages dropped for any reason, on this connection."""
     buffer_full: int = 0
-    """How often a buffer reached its limit since the agent started."""
+    """How often a buffer reached its limit, on this connection."""
     domain_source: ValueSource = "none"
     password_source: ValueSource = "none"
     """`none`: no password is set."""

@@ -13,7 +13,17 @@ from twinspan.agent.journal import Journal
 from twinspan.agent.node import Node
 from twinspan.agent.orders import Orders
 from twinspan.agent.supervisor import _work
-from twinspan.model.device_config import Failover, Link, NextHop, PolicyRule, Probe, RouteTable, StaticRoute
+from twinspan.model.cloud_management import CloudManagement, CloudServer
+from twinspan.model.device_config import (
+    DeviceConfig,
+    Failover,
+    Link,
+    NextHop,
+    PolicyRule,
+    Probe,
+    RouteTable,
+    StaticRoute,
+)
 from twinspan.model.errors import Rejected
 
 PROBE = Probe(name="p", source="10.0.0.2", destination="10.0.0.1", link="eth0")
@@ -79,3 +89,12 @@ def test_a_saved_config_that_cannot_be_carried_out_is_set_aside_at_start(tmp_pat
     assert node.converger.config is None
     assert [e.what for e in node.events.since(0)] == ["file set aside"]
     assert (tmp_path / "config.json.broken").exists()
+
+
+def test_more_servers_than_a_device_may_have_are_refused_wherever_the_config_comes_from() -> None:
+    backups = tuple(CloudServer(domain="cloud.example", port=port) for port in (1, 2, 3))
+    cloud = CloudManagement(primary=CloudServer(domain="cloud.example", port=4), backups=backups)
+    config = DeviceConfig(node="n", role="gateway", site="s")
+    check_config(replace(config, cloud=replace(cloud, backups=backups[:2])))
+    with pytest.raises(Rejected, match="cloud"):
+        check_config(replace(config, cloud=cloud))

@@ -29,6 +29,7 @@ from twinspan.model.cloud_status import (
     CloudStatus,
     DeviceState,
     ProcessState,
+    ServerEntry,
     StepReached,
     SubConnection,
     ValueSource,
@@ -133,9 +134,10 @@ class ConnectionManager:
 
     def status(self) -> CloudStatus:
         """Now."""
-        session = self._session
+        session, order = self._session, dial_order(self._config, self._dhcp[0]) if self._config is not None else ()
+        status = msgspec.structs.replace(self._status, servers=tuple(_entry(endpoint) for endpoint in order))
         if session is None:
-            return self._status
+            return status
         states = tuple(
             SubConnection(
                 name=name,
@@ -149,7 +151,10 @@ class ConnectionManager:
             for name, s in session.subconnections.items()
         )
         dropped = sum(s.dropped for s in states)
-        return msgspec.structs.replace(self._status, subconnections=states, dropped_at_limit=dropped)
+        full = sum(s.link.websocket.full_count for s in session.subconnections.values() if s.link)
+        return msgspec.structs.replace(
+            status, subconnections=states, dropped_at_limit=dropped, dropped_total=dropped, buffer_full=full
+        )
 
     # ------------------------------------------------------------------------------------------------ loop
 
@@ -374,3 +379,14 @@ class ConnectionManager:
 
 def _source(from_dhcp: object, *, manual: bool) -> ValueSource:
     return "dhcp" if from_dhcp is not None else "manual" if manual else "none"
+
+
+def _entry(endpoint: Endpoint) -> ServerEntry:
+    """A server of the stored order, for the display."""
+    learnt = endpoint.kind == "dhcp"
+    return ServerEntry(
+        domain=endpoint.domain,
+        port=endpoint.port,
+        role="backup" if endpoint.kind == "backup" else "primary",
+        source="dhcp" if learnt else "manual",
+    )
