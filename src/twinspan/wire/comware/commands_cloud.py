@@ -6,20 +6,14 @@ that begin with `twinspan cloud-management`. Next: `commands_system.py`.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import cast
 
 import msgspec
 from msgspec import structs
 
-from twinspan.model.cloud_management import (
-    MAX_BACKUP_SERVERS,
-    MAX_PORTS_PER_DOMAIN,
-    CloudManagement,
-    CloudServer,
-    TrustPolicy,
-)
+from twinspan.model.cloud_management import CloudManagement, CloudServer, TrustPolicy
 from twinspan.model.secret import Secret
+from twinspan.wire.cloud_connection.server_order import check_servers
 from twinspan.wire.comware.command import ANY, SYSTEM, USER, Command
 from twinspan.wire.comware.document import Line
 from twinspan.wire.comware.effects import Display, ResetTunnel, UnbindingCode
@@ -155,7 +149,8 @@ def read_cloud(document: Line, notes: Notes, dhcp_link: str | None) -> CloudMana
         dhcp_link=dhcp_link,
     )
     cloud = _with_numbers(cloud, by_id)
-    _check_servers(cloud, notes)
+    for finding in check_servers(cloud):
+        notes.refuse(f"{finding.rule.text} Here {finding.problem}: {finding.remedy}.")
     return cloud
 
 
@@ -182,21 +177,6 @@ def _server(line: Line) -> CloudServer:
         source_ip=line.args.get("source"),
         ipv6=line.text.split()[2] == "ipv6",
     )
-
-
-def _check_servers(cloud: CloudManagement, notes: Notes) -> None:
-    if len(cloud.backups) > MAX_BACKUP_SERVERS:
-        notes.refuse(
-            f"At most {MAX_BACKUP_SERVERS} backup cloud servers can be specified; remove one with "
-            "undo cloud-management backup-server domain."
-        )
-    servers = {
-        (server.domain, server.port or cloud.port)
-        for server in (*cloud.backups, *([cloud.primary] if cloud.primary else []))
-    }
-    for domain, ports in Counter(domain for domain, _ in servers).items():
-        if ports > MAX_PORTS_PER_DOMAIN:
-            notes.refuse(f"A server domain name has at most {MAX_PORTS_PER_DOMAIN} port numbers; {domain} has {ports}.")
 
 
 def write_cloud(cloud: CloudManagement | None, export: Export) -> list[str]:

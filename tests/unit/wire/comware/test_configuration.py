@@ -237,7 +237,7 @@ def test_without_its_options_a_server_has_none() -> None:
 def test_the_eighth_backup_is_the_last(system: Terminal) -> None:
     for number in range(8):
         assert system.line(f"cloud-management backup-server domain s{number}.example") == ""
-    assert "At most 8 backup cloud servers" in system.line("cloud-management backup-server domain s9.example")
+    assert "at most 8 backup servers" in system.line("cloud-management backup-server domain s9.example")
     assert system.config.cloud is not None
     assert len(system.config.cloud.backups) == 8
 
@@ -245,7 +245,14 @@ def test_the_eighth_backup_is_the_last(system: Terminal) -> None:
 def test_a_name_has_three_ports_primary_and_backups_together(system: Terminal) -> None:
     for line in ("server domain a port 1", "backup-server domain a port 2", "backup-server domain a port 3"):
         assert system.line(f"cloud-management {line}") == ""
-    assert "at most 3 port numbers" in system.line("cloud-management backup-server domain a port 4")
+    assert "at most 3 ports" in system.line("cloud-management backup-server domain a port 4")
+
+
+def test_a_server_that_is_named_already_is_refused_where_it_is_typed(system: Terminal) -> None:
+    system.line("cloud-management server domain a")
+    said = system.line("cloud-management backup-server domain A port 19443")
+    assert "A server is named once." in said and "remove one of them" in said
+    assert system.config.cloud is not None and system.config.cloud.backups == ()
 
 
 def test_a_second_primary_replaces_the_first_and_a_backup_its_like(system: Terminal) -> None:
