@@ -13,8 +13,8 @@ from typing import Any
 
 from picows import WSMsgType
 
-from twinspan.drivers import websocket
 from twinspan.drivers.websocket import HandshakeFailed, WebSocket, shake_hands, take_over
+from twinspan.drivers.websocket_handshake import Switching
 
 MAX_BYTES = 32 << 20
 """The largest of the cases has 16 MiB."""
@@ -22,7 +22,9 @@ CASE_S = 60.0
 _END = b"\r\n\r\n"
 
 
-class _WithoutSubprotocol(websocket._Switching):  # noqa: SLF001 - the one thing that differs from the product
+class _WithoutSubprotocol(Switching):
+    """The one thing that differs from the product."""
+
     _HEAD = b"HTTP/1.1 101 Switching Protocols\r\n"
 
 
@@ -30,6 +32,7 @@ class Echo(WebSocket):
     """Sends back what comes."""
 
     __slots__ = ("_way_back",)
+    handshake = _WithoutSubprotocol()
 
     def __init__(self) -> None:
         super().__init__(MAX_BYTES, MAX_BYTES)
@@ -61,12 +64,7 @@ class Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         if _END in self._received:
-            products = websocket._SWITCHING  # noqa: SLF001
-            websocket._SWITCHING = _WithoutSubprotocol()  # noqa: SLF001
-            try:
-                take_over(self._transport, Echo(), self._received)  # answers before it returns
-            finally:
-                websocket._SWITCHING = products  # noqa: SLF001
+            take_over(self._transport, Echo(), self._received)
 
 
 async def serve(port: int = 0) -> tuple[asyncio.Server, int]:

@@ -51,6 +51,11 @@ class Outcome(msgspec.Struct, kw_only=True):
         """Of the server, for one."""
         return self.server_cpu_s / self.ok * 1e6 if self.ok else 0.0
 
+    @property
+    def core_rate(self) -> float:
+        """For each second that the server had its core: what others do on the machine does not count against it."""
+        return self.ok / self.server_cpu_s if self.server_cpu_s else 0.0
+
 
 class Process:
     """One program and its children."""

@@ -1,7 +1,8 @@
 """The rows of `make bench-hub`: each starts what it needs, measures, and gives results with their goals.
 
-In: a `Stage` (folder, state, programs). Out: `Result`s. Where sides are compared, their rounds take turns and the best
-round of each counts: other work on the machine makes a round slower, never faster. Next: `hub.py`.
+In: a `Stage` (folder, state, programs). Out: `Result`s. Rates are per second of the server's own CPU time, since other
+work on the machine takes its core away from it at times; the rate by the clock stands beside. Where sides are compared,
+their rounds take turns and the best of each counts. Next: `hub.py`.
 """
 
 from __future__ import annotations
@@ -81,12 +82,12 @@ def _peers(stage: Stage, tls: bool, *, go: bool) -> Iterator[Server]:
 
 
 def _best(outcomes: list[Outcome]) -> Outcome:
-    return max(outcomes, key=lambda outcome: outcome.rate)
+    return max(outcomes, key=lambda outcome: outcome.core_rate)
 
 
 def _said(name: str, best: Outcome) -> str:
     busy = best.load_cpu_s / best.seconds if best.seconds else 0
-    return f"{name} {best.rate:,.0f}/s, {best.cpu_us:.1f} µs (load core {busy:.0%})"
+    return f"{name} {best.core_rate:,.0f}/s per core ({best.rate:,.0f}/s by the clock, load core {busy:.0%})"
 
 
 def _ratio(work: str, found: dict[str, Outcome], peer: str, goal: float) -> Result:
@@ -94,7 +95,7 @@ def _ratio(work: str, found: dict[str, Outcome], peer: str, goal: float) -> Resu
         return Result(work=f"{work}, Twinspan : {peer}", measured=f"{peer} is missing here", value=None, goal=goal)
     us, them = found["Twinspan"], found[peer]
     said = f"{_said('Twinspan', us)}; {_said(peer, them)}"
-    return Result(work=f"{work}, Twinspan : {peer}", measured=said, value=us.rate / them.rate, goal=goal)
+    return Result(work=f"{work}, Twinspan : {peer}", measured=said, value=us.core_rate / them.core_rate, goal=goal)
 
 
 def rpc(stage: Stage, *, tls: bool) -> Iterator[Result]:
@@ -168,12 +169,12 @@ def logins(stage: Stage, *, tls: bool) -> Iterator[Result]:
         yield Result(
             work="cold login over TLS : bare TLS handshake",
             measured=f"{_said('login', best)}; {_said('handshake', shake)}",
-            value=best.rate / shake.rate,
+            value=best.core_rate / shake.core_rate,
             goal=0.8,
         )
     else:
         yield Result(
-            work="cold login, plain", measured=_said("login", best), value=best.rate, goal=3500, unit=" devices/s"
+            work="cold login, plain", measured=_said("login", best), value=best.core_rate, goal=3500, unit=" devices/s"
         )
     least = min(cold, key=lambda outcome: outcome.cpu_us)
     yield Result(

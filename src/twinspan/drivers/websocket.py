@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from picows import (
     WSAutoPingStrategy,
@@ -24,11 +23,11 @@ from picows import (
     WSListener,
     WSMsgType,
     WSTransport,
-    WSUpgradeResponse,
     WSUpgradeResponseWithListener,
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # see above: not in its public stub
 
+from twinspan.drivers.websocket_handshake import Switching
 from twinspan.wire.cloud_connection.assembly import TEXT, Assembler, close_code_allowed
 from twinspan.wire.cloud_connection.messages import SUBPROTOCOL
 
@@ -73,6 +72,7 @@ class WebSocket(WSListener):
         "_queued_bytes",
         "_transport",
         "full_count",
+        "greeting",
         "on_binary",
         "on_closed",
         "on_heard",
@@ -82,6 +82,9 @@ class WebSocket(WSListener):
         "on_writable",
         "refused",
     )
+
+    handshake = Switching()
+    """How a server answers; the same for all."""
 
     def __init__(self, max_message_bytes: int, max_queued_bytes: int = MAX_QUEUED_BYTES) -> None:
         self.on_open: Callable[[], None] = _nothing
@@ -95,6 +98,8 @@ class WebSocket(WSListener):
         """(close code, reason); 1006 where there was no close frame."""
         self.on_writable: Callable[[], None] = _nothing
         self.on_pong: Callable[[bytes], None] = _ignore
+        self.greeting = b""
+        """A server's first message, sent together with its handshake response."""
         self._assembler: Assembler | None = None
         self._max_message_bytes, self._max_queued_bytes = max_message_bytes, max_queued_bytes
         self._transport: WSTransport | None = None
@@ -275,7 +280,7 @@ def take_over(
         host_port,
         path,
         client is not None,
-        (lambda *_: socket) if client is not None else (lambda _: WSUpgradeResponseWithListener(_SWITCHING, socket)),
+        (lambda *_: socket) if client is not None else (lambda _: _switching(socket)),
         _QUIET,
         True,
         _HANDSHAKE_S if client is not None else None,  # a server has the whole request already
@@ -300,13 +305,9 @@ def take_over(
     return protocol
 
 
-def bare_request(key: str) -> bytes:
-    """A handshake request that was checked already, with nothing in it but its key, for `take_over` as a server.
-
-    picows reads it once more and keeps it as long as the connection lives.
-    """
-    head = "GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    return f"{head}Sec-WebSocket-Key: {key}\r\n\r\n".encode()
+def _switching(socket: WebSocket) -> WSUpgradeResponseWithListener:
+    greeting, socket.greeting = socket.greeting, b""
+    return socket.handshake.answer(socket, greeting)
 
 
 class HandshakeFailed(Exception):
@@ -341,29 +342,6 @@ async def _ended(transport: WSTransport) -> None:
     """picows keeps why a client's connection ended for somebody who asks; `on_closed` is told anyway."""
     with contextlib.suppress(Exception):
         await transport.wait_disconnected()
-
-
-class _Switching(WSUpgradeResponse):
-    """The handshake response of a server; one for all, since picows fills it in and renders it in one go, and keeps it.
-
-    Its own one costs a multidict for as long as each connection lives.
-    """
-
-    _HEAD = f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n".encode()
-
-    def __init__(self) -> None:
-        self.status = http.HTTPStatus.SWITCHING_PROTOCOLS
-        self.headers = cast("Any", {})  # picows sets one item in it
-
-    def to_bytes(self) -> bytearray:
-        """With the one header that differs."""
-        accept = self.headers["Sec-WebSocket-Accept"].encode()
-        return bytearray(
-            self._HEAD + b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-        )
-
-
-_SWITCHING = _Switching()
 
 
 def _nothing() -> None:

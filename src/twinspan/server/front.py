@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import httptools
 import msgspec
 
-from twinspan.drivers.websocket import WebSocket, bare_request, take_over
+from twinspan.drivers.websocket import WebSocket, take_over
+from twinspan.drivers.websocket_handshake import bare_request
 from twinspan.server.clock import steady_ns
 from twinspan.wire.cloud_connection.messages import (
     MAX_BODY_BYTES,

@@ -102,6 +102,7 @@ class Hub:
         self.draining = False
         self._logins: dict[Front, None] = {}
         self._arrived = 0
+        self._announced: tuple[tuple[str, ...] | None, bytes] = (None, b"")
         self._expected: dict[str, Expected] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.gate = Gate(settings.budget)
@@ -225,11 +226,20 @@ class Hub:
             expected = self._expected.get(ticket.serial)
             if expected is None or expected.epoch != ticket.epoch:
                 return None
-            return Tunnel(self, expected.request, expected.epoch, expected.own_url).socket
+            socket = Tunnel(self, expected.request, expected.epoch, expected.own_url).socket
+            socket.greeting = self._announcement()
+            return socket
         tunnel, service = self.tunnels.get(ticket.serial), self.services.get(ticket.service)
         if tunnel is None or tunnel.epoch != ticket.epoch or service is None:
             return None
         return Subconnection(tunnel, ticket.service, service).socket
+
+    def _announcement(self) -> bytes:
+        """All authorities, as every device is told them; made anew only when they have changed."""
+        now = self.settings.authorities()
+        if self._announced[0] is not now:
+            self._announced = (now, encode(Authorities(certificates=now)))
+        return self._announced[1]
 
     # ------------------------------------------------------------------------------------------------ tunnels
 
@@ -242,7 +252,6 @@ class Hub:
         del self._expected[tunnel.serial]
         self.tunnels[tunnel.serial] = tunnel
         self.note(tunnel.serial, "connected", "", epoch=tunnel.epoch)
-        tunnel.socket.send(encode(Authorities(certificates=self.settings.authorities())))
 
     def tunnel_down(self, tunnel: Tunnel, code: int, reason: str) -> None:
         """It is gone, for whatever reason. Only the current one changes anything."""
@@ -333,7 +342,7 @@ class Hub:
 
     def announce_authorities(self) -> None:
         """The authorities have changed: tell every device that is connected."""
-        message = encode(Authorities(certificates=self.settings.authorities()))
+        message = self._announcement()
         for tunnel in tuple(self.tunnels.values()):
             tunnel.socket.send(message)
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import gc
+import struct
 import weakref
 
 import aiofastnet
+import pytest
 
 from twinspan.drivers.websocket import WebSocket, take_over
+from twinspan.drivers.websocket_handshake import text_frame
 
 REQUEST = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -19,6 +22,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.socket = WebSocket(1000)
+        self.socket.greeting = b"first of all"
         self.socket.on_open = self.opened
         self.socket.on_closed = self.closed
         self.ended = asyncio.Event()
@@ -77,6 +81,24 @@ def test_the_handshake_is_answered_with_the_accept_key_and_the_subprotocol() -> 
     assert head[0] == b"HTTP/1.1 101 Switching Protocols"
     assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, "RFC 6455 1.3 has this key's answer"
     assert b"Sec-WebSocket-Protocol: twinspan.cloud.v1" in head
+
+
+def test_the_greeting_comes_before_every_other_message() -> None:
+    answer, _ = asyncio.run(one_connection())
+    frames = answer.partition(b"\r\n\r\n")[2]
+    assert frames == b"\x81\x0cfirst of all" + b"\x81\x07welcome"
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_a_text_frame_says_its_length_in_the_shortest_way(size: int) -> None:
+    frame = text_frame(b"x" * size)
+    if size < 126:
+        assert frame[:2] == bytes((0x81, size))
+    elif size < 65536:
+        assert frame[:4] == struct.pack("!BBH", 0x81, 126, size)
+    else:
+        assert frame[:10] == struct.pack("!BBQ", 0x81, 127, size)
+    assert frame.endswith(b"x" * size)
 
 
 def test_a_connection_that_has_ended_is_freed_without_a_garbage_collection() -> None:
