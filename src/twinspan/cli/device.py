@@ -18,15 +18,11 @@ from twinspan.cli.device_add import add, import_, set_password
 from twinspan.cli.device_exec import exec_
 from twinspan.cli.device_login import ServerOptions, login, logout, open_client, server_options
 from twinspan.cli.device_shell import shell
+from twinspan.model.device_view import DevicePage, DeviceView
 from twinspan.model.secret import Secret
 
 JSON = click.option("--json", "as_json", is_flag=True, help="What the server says, as JSON.")
 PAGE = 1000
-
-
-class _Devices(msgspec.Struct, frozen=True, kw_only=True):
-    devices: tuple[screen.Device, ...]
-    next_after: str | None = None
 
 
 class _Events(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,11 +69,12 @@ def list_(
     client = open_client(where)
     asked = {"owner": owner, "tag": tag, "connected": None if connected is None else str(connected).lower()}
     narrow = "".join(f"&{name}={segment(value)}" for name, value in asked.items() if value)
-    found: list[screen.Device] = []
+    found: list[DeviceView] = []
     after: str | None = ""
     while after is not None and len(found) < limit:
         wanted = min(PAGE, limit - len(found))
-        page = client.call(_Devices, "GET", f"/devices?limit={wanted}&after={segment(after) if after else ''}{narrow}")
+        path = f"/devices?limit={wanted}&after={segment(after) if after else ''}{narrow}"
+        page = client.call(DevicePage, "GET", path)
         found += page.devices
         after = page.next_after
     if as_json:
@@ -100,7 +97,7 @@ def show(serial: str, where: ServerOptions, as_json: bool) -> int:
     Example:
       twinspan device show 210235A1K9B1234567
     """
-    found = open_client(where).call(screen.Device, "GET", f"/devices/{segment(serial)}")
+    found = open_client(where).call(DeviceView, "GET", f"/devices/{segment(serial)}")
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -120,7 +117,7 @@ def remove(serial: str, where: ServerOptions, yes: bool) -> int:
       twinspan device remove 210235A1K9B1234567
     """
     client = open_client(where)
-    found = client.call(screen.Device, "GET", f"/devices/{segment(serial)}")
+    found = client.call(DeviceView, "GET", f"/devices/{segment(serial)}")
     state = "connected" if found.connected else "not connected"
     if not yes and not click.confirm(f"Remove {found.serial} of {found.owner} ({state})?"):
         click.echo("Nothing was removed.")
@@ -184,7 +181,7 @@ def tag(serial: str, tags: tuple[str, ...], where: ServerOptions) -> int:
       twinspan device tag 210235A1K9B1234567 site:kiel spare
     """
     body = {"tags": tags}
-    found = open_client(where).call(screen.Device, "PUT", f"/devices/{segment(serial)}/tags", body)
+    found = open_client(where).call(DeviceView, "PUT", f"/devices/{segment(serial)}/tags", body)
     click.echo(f"{serial}: {' '.join(found.tags) or 'no tags'}")
     return 0
 

@@ -21,6 +21,7 @@ from twinspan.cli.admin_client import RefusedByServer, segment
 from twinspan.cli.device_login import ServerOptions, open_client, server_options
 from twinspan.cli.known_servers import write_private
 from twinspan.cli.output import require_writable
+from twinspan.model.device_view import AddedDevice, AddedPage
 from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
 
@@ -37,10 +38,6 @@ _CERTIFICATE = click.option("--certificate", is_flag=True, help="It shows a clie
 _SECRETS_FILE = click.option(
     "--secrets-file", type=click.Path(path_type=Path), metavar="FILE", help="Write made secrets there (0600), not here."
 )
-
-
-class _Added(msgspec.Struct, frozen=True, kw_only=True):
-    added: tuple[screen.Added, ...]
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +79,7 @@ def add(serial: str, where: ServerOptions, as_json: bool, **wish: Any) -> int:
         "credential": kind,
         "password": secret,
     }
-    _print_added(client.call(_Added, "POST", "/devices", body).added, as_json)
+    _print_added(client.call(AddedPage, "POST", "/devices", body).added, as_json)
     return 0
 
 
@@ -108,7 +105,7 @@ def import_(file: Path, where: ServerOptions, secrets_file: Path | None, as_json
     except OSError as error:
         raise Rejected(f"cannot read {file}: {error.strerror}", remedy="give a CSV file") from error
     try:
-        added = client.call(_Added, "POST", "/devices/import", csv=data).added
+        added = client.call(AddedPage, "POST", "/devices/import", csv=data).added
     except RefusedByServer as refused:
         if not refused.problem.faults:
             raise
@@ -177,14 +174,14 @@ def _from_file(path: Path) -> Secret:
     return Secret(line)
 
 
-def _print_added(added: Sequence[screen.Added], as_json: bool) -> None:
+def _print_added(added: Sequence[AddedDevice], as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({"added": added}, enc_hook=lambda value: value.reveal()))
     else:
         screen.print_added(added)
 
 
-def _write_secrets(path: Path, added: Sequence[screen.Added]) -> None:
+def _write_secrets(path: Path, added: Sequence[AddedDevice]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(("serial", "credential", "secret"))

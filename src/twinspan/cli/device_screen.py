@@ -17,38 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 from twinspan.cli.admin_client import Fault
-from twinspan.model.secret import Secret
+from twinspan.model.device_view import AddedDevice, DeviceView
 
 PIPE_WIDTH = 200
 MAX_FAULTS = 50
 """A file with more is wrong as a whole."""
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """A device as the server shows it; `twinspan.server.admin_devices` says what each field means."""
-
-    serial: str
-    owner: str | None
-    connected: bool
-    platform: str
-    module_type: str
-    tags: tuple[str, ...]
-    credential: str
-    token_expires_at_ns: int | None
-    epoch: int
-    worker: str | None
-    address: str | None
-    software: str
-    note: str
-    added_at_ns: int
-    connected_at_ns: int | None
-    last_heard_ns: int | None
-    last_down_reason: str | None
-    last_down_at_ns: int | None
-    quarantined_at_ns: int | None
-
-
 class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """As `server.events` has it, with any kind: a newer server may know more."""
+
     serial: str
     at_ns: int
     kind: str
@@ -58,20 +36,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     id: int | None = None
 
 
-class Added(msgspec.Struct, frozen=True, kw_only=True):
-    serial: str
-    owner: str
-    credential: str
-    secret: Secret | None = None
-
-
 def console() -> Console:
     """In a pipe nothing is cut to a width that nobody has."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
 
 
-def print_devices(devices: Sequence[Device], more: bool) -> None:
+def print_devices(devices: Sequence[DeviceView], more: bool) -> None:
     """One line each."""
     table = Table("serial", "owner", "state", "since", "platform", "address", "tags", box=None, pad_edge=False)
     for device in devices:
@@ -87,7 +58,7 @@ def print_devices(devices: Sequence[Device], more: bool) -> None:
         click.echo("There are more: give --limit, or narrow it down with --owner, --tag, --connected.", err=True)
 
 
-def print_device(device: Device) -> None:
+def print_device(device: DeviceView) -> None:
     """Everything about one, a line for each thing that is known."""
     state, since_ns = _state(device)
     lines = (
@@ -119,7 +90,7 @@ def print_events(events: Sequence[Event], with_serial: bool) -> None:
         click.echo(f"{_when(event.at_ns)}  {_plain(serial)}{event.kind:<18} {epoch:<9} {_plain(event.detail)}".rstrip())
 
 
-def print_added(added: Sequence[Added]) -> None:
+def print_added(added: Sequence[AddedDevice]) -> None:
     """What was made for each is told now and never again."""
     made = [device for device in added if device.secret is not None]
     if len(added) == 1:
@@ -148,7 +119,7 @@ def moment(at_ns: int) -> str:
     return _when(at_ns)
 
 
-def _state(device: Device) -> tuple[str, int | None]:
+def _state(device: DeviceView) -> tuple[str, int | None]:
     if device.quarantined_at_ns is not None:
         return "quarantined", device.quarantined_at_ns
     if device.connected:
@@ -156,7 +127,7 @@ def _state(device: Device) -> tuple[str, int | None]:
     return ("down", device.last_down_at_ns) if device.connected_at_ns else ("never connected", None)
 
 
-def _credential(device: Device) -> str:
+def _credential(device: DeviceView) -> str:
     if device.credential != "token" or device.token_expires_at_ns is None:
         return device.credential
     over = device.token_expires_at_ns < time.time_ns()

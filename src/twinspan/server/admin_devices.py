@@ -10,58 +10,24 @@ import asyncio
 
 import msgspec
 
+from twinspan.model.device_view import AddedPage, DevicePage, DeviceView
 from twinspan.model.secret import Secret
 from twinspan.server.admin_route import Call, Result, Route
 from twinspan.server.credentials import PASSWORD_RULE, make_credential, password_is_fit
 from twinspan.server.device_csv import read_devices
 from twinspan.server.events import Event
 from twinspan.server.problem import ProblemRaised, problem
-from twinspan.server.registry import Added, Fault, NewDevice, NoSuchDevice, Refused, find_faults, make_credentials
+from twinspan.server.registry import Fault, NewDevice, NoSuchDevice, Refused, find_faults, make_credentials
 from twinspan.server.store import Credential, DeviceRow
 from twinspan.wire.cloud_connection.messages import CloseCode
 
 PAGE, MAX_PAGE = 100, 1000
 
 
-class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
-    """A device for people and programs. Times are nanoseconds since 1970; None: it never happened."""
-
-    serial: str
-    owner: str | None
-    connected: bool
-    platform: str
-    """What the device says of itself, else what was registered."""
-    module_type: str
-    tags: tuple[str, ...]
-    credential: Credential
-    token_expires_at_ns: int | None
-    epoch: int
-    worker: str | None
-    address: str | None
-    software: str
-    note: str
-    added_at_ns: int
-    connected_at_ns: int | None
-    last_heard_ns: int | None
-    last_down_reason: str | None
-    last_down_at_ns: int | None
-    quarantined_at_ns: int | None
-
-
-class DevicePage(msgspec.Struct, frozen=True, kw_only=True):
-    devices: tuple[DeviceView, ...]
-    next_after: str | None
-    """Give it as `after` for the next page; None: this was the last."""
-
-
 class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...]
     """Newest first."""
     next_before: int | None
-
-
-class AddedPage(msgspec.Struct, frozen=True, kw_only=True):
-    added: tuple[Added, ...]
 
 
 class NewCredential(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from twinspan.engine.unbinding import CodeState
+from twinspan.model.device_view import AddedDevice
 from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
 from twinspan.server.accounts import Principal
@@ -55,16 +56,6 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     remedy: str
     serial: str = ""
     line: int | None = None
-
-
-class Added(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that is in the registry now."""
-
-    serial: str
-    owner: str
-    credential: Credential
-    secret: Secret | None
-    """What was made for it, to be shown once; None: somebody chose it, or there is none."""
 
 
 class Refused(Rejected):
@@ -129,7 +120,7 @@ class Registry:
 
     def add(
         self, devices: Sequence[NewDevice], made: Sequence[MadeCredential], by: Principal, now_ns: int
-    ) -> tuple[Added, ...]:
+    ) -> tuple[AddedDevice, ...]:
         """Adds all of them or none; `made` are their credentials. Raises Refused with every fault.
 
         A serial that was unbound, and belongs to nobody, is taken: with a new credential, so that what its old owner
@@ -142,7 +133,7 @@ class Registry:
             for device, credential in zip(devices, made, strict=True):
                 self._insert(connection, device, credential, by, now_ns)
         return tuple(
-            Added(serial=d.serial, owner=_owner(d, by), credential=m.kind, secret=m.shown)
+            AddedDevice(serial=d.serial, owner=_owner(d, by), credential=m.kind, secret=m.shown)
             for d, m in zip(devices, made, strict=True)
         )
 

@@ -10,25 +10,26 @@ import pytest
 from twinspan.cli.admin_client import Fault
 from twinspan.cli.device_screen import (
     MAX_FAULTS,
-    Device,
     Event,
     print_device,
     print_devices,
     print_events,
     print_faults,
 )
-from twinspan.server.admin_devices import DeviceView
+from twinspan.model.device_view import DeviceView
 
 NOW = 1_800_000_000_000_000_000
-NEVER = Device(
+NEVER = DeviceView(
     serial="S1", owner="kiel", connected=False, platform="", module_type="", tags=(), credential="password",
     token_expires_at_ns=None, epoch=0, worker=None, address=None, software="", note="", added_at_ns=NOW,
     connected_at_ns=None, last_heard_ns=None, last_down_reason=None, last_down_at_ns=None, quarantined_at_ns=None,
 )  # fmt: skip
 
 
-def test_the_command_line_knows_every_field_that_the_server_shows() -> None:
-    assert NEVER.__struct_fields__ == DeviceView.__struct_fields__
+def test_what_a_newer_server_says_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    said = {**msgspec.to_builtins(NEVER), "credential": "passkey", "mood": "good"}
+    print_device(msgspec.json.decode(msgspec.json.encode(said), type=DeviceView))
+    assert ": passkey\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,21 @@ from __future__ import annotations
 import pytest
 from tests.unit.server.conftest import ADMINISTRATOR, ALICE, BOB, NOW, S, add, connect
 
+from twinspan.model.device_view import AddedDevice
 from twinspan.model.secret import Secret
 from twinspan.server.accounts import Accounts, Principal
 from twinspan.server.commands import CommandQueue, QueuedCommand
 from twinspan.server.credentials import make_credential, password_is_fit
 from twinspan.server.device_csv import MAX_ROWS, read_devices
 from twinspan.server.events import EventLog
-from twinspan.server.registry import Added, NewDevice, NoSuchDevice, Refused, Registry, find_faults, make_credentials
+from twinspan.server.registry import NewDevice, NoSuchDevice, Refused, Registry, find_faults, make_credentials
 from twinspan.server.store import DeviceStore
 from twinspan.wire.cloud_connection.scram import ScramClient, ScramServer, parse_client_first
 
 ACCOUNTS = frozenset(("alice", "bob"))
 
 
-def register(store: DeviceStore, devices: list[NewDevice], by: Principal = ALICE) -> tuple[Added, ...]:
+def register(store: DeviceStore, devices: list[NewDevice], by: Principal = ALICE) -> tuple[AddedDevice, ...]:
     faults = find_faults(devices, Accounts(store).names(), by)
     if faults:
         raise Refused(faults)

@@ -251,8 +251,10 @@ def test_a_name_has_three_ports_primary_and_backups_together(system: Terminal) -
 def test_a_server_that_is_named_already_is_refused_where_it_is_typed(system: Terminal) -> None:
     system.line("cloud-management server domain a")
     said = system.line("cloud-management backup-server domain A port 19443")
-    assert "A server is named once." in said and "remove one of them" in said
-    assert system.config.cloud is not None and system.config.cloud.backups == ()
+    assert "A server is named once." in said
+    assert "remove one of them" in said
+    assert system.config.cloud is not None
+    assert system.config.cloud.backups == ()
 
 
 def test_a_second_primary_replaces_the_first_and_a_backup_its_like(system: Terminal) -> None:
