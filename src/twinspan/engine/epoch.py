@@ -5,9 +5,10 @@ a decision with its reason, and the new `Ownership`. The newcomer has already pr
 registers, closes and raises the alarm.
 
 Each grant is an epoch, one more than the last, and a message or a close counts only with the current one: the late end
-of an old socket cannot touch its successor. The same boot-id is the same device returning and gets through at once,
-since its old path may be half-open. Another boot-id is a restart or a clone, so the predecessor is asked first: if it
-lives it stays, whoever came second, and people are told.
+of an old socket cannot touch its successor. `server.store` keeps to that in the statement that writes, since several
+workers do; `tests/property/test_epoch.py` plays both together. The same boot-id is the same device returning and gets
+through at once, since its old path may be half-open. Another boot-id is a restart or a clone, so the predecessor is
+asked first: if it lives it stays, whoever came second, and people are told.
 
 Clones of one device push each other out in turn, which shows as a boot-id that comes back after another had its place.
 A device that restarts again and again never returns to an old boot-id, so restarts alone do not quarantine it.
@@ -28,7 +29,7 @@ SWAPS_KEPT = 32
 """A device that restarts every second must not make a long history."""
 QUARANTINE_S = 600
 """As long as the window: when it is over, no swap from before it counts, and a quarrel that goes on is caught again
-after three more. Somebody can end it earlier (`release`)."""
+after three more. Somebody can end it earlier."""
 DUPLICATE_RETRY_S = 60.0
 
 
@@ -37,9 +38,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch: int
     boot_id: str
-    state: Literal["granted", "connected", "closed"]
-    """`granted`: it has its URL and has not come yet."""
-    last_heard_ns: int
+    live: bool
+    """It has the serial: it is connected, or has its URL and has not come yet. False: its connection has ended."""
 
 
 class Swap(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class Ownership(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def live_epoch(self) -> int | None:
         """The one epoch that counts now; None while nobody holds the serial."""
-        return None if self.session is None or self.session.state == "closed" else self.session.epoch
+        return self.session.epoch if self.session is not None and self.session.live else None
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,10 +128,10 @@ def decide_owner(owner: Ownership, boot_id: str, probe: ProbeResult | None, now_
         return Refuse(reason="quarantined", detail=detail, retry_after_s=left_s, alarm=False), owner
     session = owner.session
     if session is None:
-        return _grant(owner, boot_id, "first", now_ns)
+        return _grant(owner, boot_id, "first")
     if session.boot_id == boot_id:
-        return _grant(owner, boot_id, "same_boot", now_ns)
-    if session.state == "connected":
+        return _grant(owner, boot_id, "same_boot")
+    if session.live:
         if probe is None or probe.epoch != session.epoch:
             return ProbeFirst(epoch=session.epoch, deadline_ns=now_ns + PROBE_S * NS_PER_S), owner
         if probe.alive:
@@ -141,61 +141,15 @@ def decide_owner(owner: Ownership, boot_id: str, probe: ProbeResult | None, now_
     if _is_quarrel(swaps, boot_id):
         return _quarantine(owner, swaps, boot_id, now_ns)
     reason: Literal["predecessor_closed", "predecessor_dead"]
-    reason = "predecessor_dead" if session.state == "connected" else "predecessor_closed"
-    return _grant(msgspec.structs.replace(owner, swaps=swaps), boot_id, reason, now_ns)
-
-
-def probe_result(session: Session, asked_ns: int, now_ns: int) -> ProbeResult | None:
-    """What asking has shown up to now: any sign of life after the question, or its time is over; None: wait on."""
-    if session.state == "connected" and session.last_heard_ns > asked_ns:
-        return ProbeResult(epoch=session.epoch, alive=True)
-    if session.state == "closed" or now_ns >= asked_ns + PROBE_S * NS_PER_S:
-        return ProbeResult(epoch=session.epoch, alive=False)
-    return None
-
-
-def accepts(current_epoch: int | None, message_epoch: int) -> bool:
-    """Whether a message, a ticket or a result of that epoch counts; nothing does while nobody holds the serial."""
-    return current_epoch is not None and message_epoch == current_epoch
-
-
-def established(owner: Ownership, epoch: int, now_ns: int) -> Ownership:
-    """The tunnel of that epoch is up. Of an epoch that is over it changes nothing: close that tunnel."""
-    return _with_state(owner, epoch, "connected", now_ns)
-
-
-def heard(owner: Ownership, epoch: int, now_ns: int) -> Ownership:
-    """A sign of life of that epoch."""
-    session = owner.session
-    if session is None or session.state != "connected":
-        return owner
-    return _with_state(owner, epoch, "connected", max(now_ns, session.last_heard_ns))
-
-
-def closed(owner: Ownership, epoch: int) -> Ownership:
-    """The connection of that epoch has ended. A late close of an old one changes nothing."""
-    return _with_state(owner, epoch, "closed", None)
-
-
-def release(owner: Ownership) -> Ownership:
-    """Somebody has settled the quarrel: the quarantine is over, and its swaps are forgotten."""
-    return msgspec.structs.replace(owner, quarantined_until_ns=None, swaps=())
-
-
-def _with_state(owner: Ownership, epoch: int, state: Literal["connected", "closed"], heard_ns: int | None) -> Ownership:
-    session = owner.session
-    if session is None or not accepts(owner.live_epoch, epoch):
-        return owner
-    last_heard_ns = session.last_heard_ns if heard_ns is None else heard_ns
-    session = msgspec.structs.replace(session, state=state, last_heard_ns=last_heard_ns)
-    return msgspec.structs.replace(owner, session=session)
+    reason = "predecessor_dead" if session.live else "predecessor_closed"
+    return _grant(msgspec.structs.replace(owner, swaps=swaps), boot_id, reason)
 
 
 def _forget(owner: Ownership, now_ns: int) -> Ownership:
     """Without what is over. Times in the future come from a clock that was set back, and count no more either."""
     until_ns = owner.quarantined_until_ns
     if until_ns is not None and not 0 < until_ns - now_ns <= QUARANTINE_S * NS_PER_S:
-        owner = release(owner)
+        owner = msgspec.structs.replace(owner, quarantined_until_ns=None, swaps=())
     if not owner.swaps:
         return owner
     swaps = tuple(swap for swap in owner.swaps if 0 <= now_ns - swap.at_ns < SWAP_WINDOW_S * NS_PER_S)
@@ -211,10 +165,9 @@ def _grant(
     owner: Ownership,
     boot_id: str,
     reason: Literal["first", "same_boot", "predecessor_closed", "predecessor_dead"],
-    now_ns: int,
 ) -> tuple[Grant, Ownership]:
     epoch = owner.epoch + 1
-    session = Session(epoch=epoch, boot_id=boot_id, state="granted", last_heard_ns=now_ns)
+    session = Session(epoch=epoch, boot_id=boot_id, live=True)
     after = msgspec.structs.replace(owner, epoch=epoch, session=session)
     return Grant(epoch=epoch, replaces=owner.live_epoch, reason=reason), after
 

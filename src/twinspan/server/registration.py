@@ -134,7 +134,7 @@ class Registrar:
         probe: ProbeResult | None,
     ) -> None:
         row = found[0]
-        decision, after = decide_owner(_ownership(row), asked.request.boot_id, probe, wall_ns())
+        decision, after = decide_owner(ownership_of(row), asked.request.boot_id, probe, wall_ns())
         if isinstance(decision, Grant):
             self._grant(front, login, asked, found, after)
         elif isinstance(decision, ProbeFirst):
@@ -249,16 +249,11 @@ class Registrar:
         return verifier
 
 
-def _ownership(row: DeviceRow) -> Ownership:
+def ownership_of(row: DeviceRow) -> Ownership:
     """The store's row as `engine.epoch` sees it."""
     session = None
     if row.boot_id is not None and row.epoch > 0:
-        session = Session(
-            epoch=row.epoch,
-            boot_id=row.boot_id,
-            state="connected" if row.worker is not None else "closed",
-            last_heard_ns=row.last_heard_ns or 0,
-        )
+        session = Session(epoch=row.epoch, boot_id=row.boot_id, live=row.worker is not None)
     until_ns = None
     if row.quarantined_at_ns is not None:
         until_ns = row.quarantined_at_ns + QUARANTINE_S * NS_PER_S
