@@ -12,8 +12,10 @@ help:
 	@echo "make lint            ruff, mypy, rooms and imports, pages"
 	@echo "make bench-failover  outage per fault, with the machine's own jitter beside it (root)"
 	@echo "make bench-plan      how long planning takes for 1, 100 and 1,000 sites"
+	@echo "make bench-hub       the cloud server against its goals and beside Node and Go; ten minutes"
 	@echo "make conformance     the public cases of WebSocket conformance, both roles"
 	@echo "make soak-bfd        ten minutes of load: does fast BFD switch although nothing failed? (root)"
+	@echo "make soak-hub        an hour of devices that come and go: does the server's memory stay flat? DURATION=s: shorter"
 	@echo "make reference       write the generated pages in docs/reference again"
 	@echo "make lock            make the two lock files again from pyproject.toml"
 	@echo "make clean           stop every lab, then remove .venv, caches and build output"
@@ -69,6 +71,16 @@ conformance: venv
 .PHONY: soak-bfd
 soak-bfd: setup
 	@$(PY) bench/soak.py </dev/null
+
+# The bench takes Debian's Go, Node and their WebSocket libraries; nothing else in this project needs them.
+DURATION ?= 3600
+.PHONY: bench-hub soak-hub
+bench-hub: venv
+	@scripts/setup_bench.sh
+	@$(PY) bench/hub.py </dev/null
+soak-hub: venv
+	@scripts/setup_bench.sh
+	@$(PY) bench/hub_soak.py --seconds $(DURATION) </dev/null
 
 # uv resolves, pip installs; it lives in a folder of its own that goes when it is done.
 .PHONY: lock
