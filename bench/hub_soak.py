@@ -1,4 +1,4 @@
-"""`make soak-hub`: does the hub's memory stay flat while devices come and go, and do those that stay keep their sockets?
+"""`make soak-hub`: is the hub's memory flat while devices come and go, and do those that stay keep their sockets?
 
 In: how long, in seconds. Out: a line for each minute on stdout, and bench/results/soak-hub.md. 200 devices stay; 500
 others come in waves, cold and with resume tickets in turn, open three sub-connections each, call, and are cut off
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
-import os
 import shutil
 import statistics
 import sys
@@ -48,7 +47,7 @@ def descriptors(server: Server) -> int:
     total = 0
     for pid in server.pids():
         with contextlib.suppress(OSError):
-            total += len(os.listdir(f"/proc/{pid}/fd"))
+            total += sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     return total
 
 
@@ -128,14 +127,8 @@ def main() -> int:
     stamp = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     print(text)
     if options.seconds >= 3600:
-        lines = [
-            "# The hub under churn",
-            "",
-            f"By `make soak-hub`, {stamp}: {text}.",
-            "",
-            "| minute | PSS, MiB | files |",
-        ]
-        lines.append("|---|---|---|")
+        lines = ["# The hub under churn", "", f"By `make soak-hub`, {stamp}: {text}.", ""]
+        lines += ["| minute | PSS, MiB | files |", "|---|---|---|"]
         lines += [f"| {s.at_s / 60:.0f} | {s.pss_kib / 1024:.1f} | {s.descriptors} |" for s in samples[::9]]
         (Path(__file__).parent / "results" / "soak-hub.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0 if flat else 1
