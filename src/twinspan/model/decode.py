@@ -18,7 +18,7 @@ from twinspan.model import field_check
 from twinspan.model.field_check import Problem, value_text
 from twinspan.model.field_plan import Field, fields_of, without_none
 from twinspan.model.field_rules import CHOICE, MISSING, SECRET, TYPE, UNKNOWN
-from twinspan.model.fields import Profile
+from twinspan.model.fields import Edge, Profile
 from twinspan.model.finding import Finding, Path
 from twinspan.model.secret import Secret
 from twinspan.model.secret_source import SecretSource
@@ -35,30 +35,37 @@ class Decoded(Struct, Generic[StructT], frozen=True, kw_only=True):
 
 
 @functools.cache
-def profile_defaults(cls: type[Struct], profile: Profile) -> Mapping[str, Any]:
-    """The defaults of a spec that are not the same in every profile."""
-    return {
-        name: field.extra["defaults"][profile]
-        for name, field in fields_of(cls).items()
-        if profile in field.extra.get("defaults", {})
-    }
+def profile_defaults(cls: type[Struct], profile: Profile, edge: Edge = "site_file") -> Mapping[str, Any]:
+    """The defaults of a spec that are not the same in every profile, or at every edge."""
+    found = {}
+    for name, field in fields_of(cls).items():
+        if edge == "alibaba" and "cloud_default" in field.extra:
+            found[name] = field.extra["cloud_default"]
+        elif profile in field.extra.get("defaults", {}):
+            found[name] = field.extra["defaults"][profile]
+        elif isinstance(field.default, Struct):
+            found[name] = make(type(field.default), profile, edge)
+    return found
 
 
-def make(cls: type[StructT], profile: Profile, **given: object) -> StructT:
+def make(cls: type[StructT], profile: Profile, edge: Edge = "site_file", /, **given: object) -> StructT:
     """A spec with the profile's defaults for what is not given. The given values are the caller's promise."""
-    return cls(**{**profile_defaults(cls, profile), **given})
+    return cls(**{**profile_defaults(cls, profile, edge), **given})
 
 
-def decode(cls: type[StructT], plain: object, *, profile: Profile, path: Path = ()) -> Decoded[StructT]:
-    """Plain data to `cls`. `path` is where the data stands in something larger."""
-    decoder = _Decoder(profile)
+def decode(
+    cls: type[StructT], plain: object, *, profile: Profile, path: Path = (), edge: Edge = "site_file"
+) -> Decoded[StructT]:
+    """Plain data to `cls`. `path` is where the data stands in something larger, `edge` where it came in."""
+    decoder = _Decoder(profile, edge)
     value = decoder.struct(cls, plain, path)
     return Decoded(value=None if value is _BROKEN else value, findings=tuple(decoder.findings))
 
 
 class _Decoder:
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, edge: Edge) -> None:
         self.profile = profile
+        self.edge = edge
         self.findings: list[Finding] = []
 
     def struct(self, cls: type[StructT], plain: object, path: Path) -> StructT:
@@ -67,7 +74,7 @@ class _Decoder:
         if not isinstance(plain, dict):
             return cast("StructT", self._wrong_type("a mapping of fields", plain, path, {}))
         fields = fields_of(cls)
-        values: dict[str, Any] = dict(profile_defaults(cls, self.profile))
+        values: dict[str, Any] = dict(profile_defaults(cls, self.profile, self.edge))
         for key, part in plain.items():
             if key in fields and fields[key].required and part is None:
                 values[key] = self._missing(key, fields[key], path, "is empty")

@@ -15,6 +15,9 @@ Profile = Literal["edge", "cloud"]
 
 PROFILES: tuple[Profile, ...] = ("edge", "cloud")
 
+Edge = Literal["site_file", "native", "alibaba"]
+"""Where a value comes in. `alibaba` is the compatible API: it keeps its cloud's defaults (`cloud_default`)."""
+
 SEED_PLANNING = "seed 004, CIDR block planning"
 SEED_PREPARATIONS = "seed 004, Preparations"
 SEED_STEP_1 = "seed 004, Step 1"
@@ -103,3 +106,6 @@ class ResourceSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         dict[str, str],
         about("Labels for finding and billing, key to value; at most 20.", source=SEED_STEP_1, api="Tags"),
     ] = {}
+    resource_group: Annotated[
+        str, about("Group for billing and permissions; free text.", source=SEED_STEP_1, api="ResourceGroupId")
+    ] = ""

@@ -8,8 +8,10 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
+from twinspan.model.attachment_grant import AttachmentGrantSpec
 from twinspan.model.fields import ResourceSpec
-from twinspan.model.site import SiteFile
+from twinspan.model.resource_group import ResourceGroupSpec
+from twinspan.model.site import SiteFile, SiteSpec
 
 
 class NameRule(Struct, frozen=True, kw_only=True):
@@ -35,6 +37,13 @@ class Kind(Struct, frozen=True, kw_only=True):
     name_rule: NameRule = NameRule()
     tag_key_length: int = 128
     """Longest tag key; 64 where the seed's console or that service says so."""
+    id_prefix: str = ""
+    """How ids of this kind begin: vbr-."""
+
+    @property
+    def path(self) -> str:
+        """As the native API names all of them: virtual-border-routers."""
+        return self.section.replace("_", "-")
 
 
 _LABELS = {
@@ -66,6 +75,31 @@ _NAME_RULES = {
 _SHORT_TAG_KEYS = {"virtual_border_routers", "cens", "transit_routers", "attachments", "customer_gateways"}
 
 
+_ID_PREFIXES = {
+    "physical_connections": "pc-",
+    "virtual_border_routers": "vbr-",
+    "bgp_groups": "bgpg-",
+    "bgp_peers": "bgp-",
+    "bgp_networks": "bgpnet-",
+    "vpcs": "vpc-",
+    "vswitches": "vsw-",
+    "route_tables": "vtb-",
+    "cens": "cen-",
+    "transit_routers": "tr-",
+    "attachments": "tr-attach-",
+    "office_networks": "cn-hangzhou+dir-",
+    "health_checks": "hc-",
+    "vpn_gateways": "vpn-",
+    "customer_gateways": "cgw-",
+    "ipsec_connections": "vco-",
+    "destination_routes": "dbr-",
+    "policy_routes": "pbr-",
+    "dns_services": "dns-",
+    "dhcp_services": "dhcp-",
+}
+"""As the seed's cloud begins them, where it has the kind."""
+
+
 def _kinds() -> dict[str, Kind]:
     kinds = {}
     for section, hint in get_type_hints(SiteFile, include_extras=True).items():
@@ -80,6 +114,7 @@ def _kinds() -> dict[str, Kind]:
             spec=spec,
             name_rule=_NAME_RULES.get(section, NameRule()),
             tag_key_length=64 if section in _SHORT_TAG_KEYS else 128,
+            id_prefix=_ID_PREFIXES[section],
         )
     return kinds
 
@@ -89,3 +124,25 @@ KINDS: dict[str, Kind] = _kinds()
 
 SECTIONS: dict[str, Kind] = {kind.section: kind for kind in KINDS.values()}
 """Every resource kind by its section in the site file."""
+
+STORED_KINDS: dict[str, Kind] = KINDS | {
+    kind.name: kind
+    for kind in (
+        Kind(name="Site", section="sites", label="site", spec=SiteSpec, id_prefix="site-"),
+        Kind(
+            name="ResourceGroup",
+            section="resource_groups",
+            label="resource group",
+            spec=ResourceGroupSpec,
+            id_prefix="rg-",
+        ),
+        Kind(
+            name="AttachmentGrant",
+            section="attachment_grants",
+            label="attachment grant",
+            spec=AttachmentGrantSpec,
+            id_prefix="grant-",
+        ),
+    )
+}
+"""What the server keeps: the kinds of the site file, the site itself, and what has no place in a site file."""

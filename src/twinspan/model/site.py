@@ -3,12 +3,12 @@
 `SiteFile` is what people write, with gaps; `engine.expand` fills the gaps and answers a `Site`, in which every
 reference names something that exists and no field that is marked `filled` is empty. `engine.compile` reads `Site` only.
 
-In: the nouns. Out: `SiteFile`, `Site`. Next: `kinds.py`.
+In: the nouns. Out: `SiteSpec`, `SiteFile`, `Site`. Next: `kinds.py`.
 """
 
-from typing import Annotated
+# ruff: noqa: RUF012 - msgspec copies a mutable default for every value
 
-from msgspec import Struct
+from typing import Annotated
 
 from twinspan.model.attachment import AttachmentSpec
 from twinspan.model.bgp_group import BgpGroupSpec
@@ -21,7 +21,7 @@ from twinspan.model.destination_route import DestinationRouteSpec
 from twinspan.model.dhcp_service import DhcpServiceSpec
 from twinspan.model.dns_service import DnsServiceSpec
 from twinspan.model.failover_policy import FailoverPolicy
-from twinspan.model.fields import SEED_PLANNING, SEED_STEP_3, TWINSPAN, Profile, about
+from twinspan.model.fields import SEED_PLANNING, SEED_STEP_3, TWINSPAN, Profile, ResourceSpec, about
 from twinspan.model.gateway import GatewaySpec
 from twinspan.model.health_check import HealthCheckSpec
 from twinspan.model.ipsec_connection import IpsecConnectionSpec
@@ -43,10 +43,9 @@ PROBE_PREFIX = "198.19.255.0/24"
 """The part of it that pinned probes use."""
 
 
-class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A site as it is written: resources by section and name."""
+class SiteSpec(ResourceSpec, frozen=True, kw_only=True):
+    """The data centre's own half, and the site as a whole: the kind Site. The rest of a site file is other kinds."""
 
-    site: Annotated[str, about("Name of the site: lower case letters, digits, hyphens.", source=TWINSPAN)]
     region: Annotated[str, about("Region of the cloud.", source=SEED_STEP_3, api="RegionId")] = "cn-hangzhou"
     profile: Annotated[
         Profile,
@@ -73,6 +72,20 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ()
     failover: Annotated[FailoverPolicy, about("Detection and failback.", source=TWINSPAN)] = FailoverPolicy()
+    devices: Annotated[
+        dict[str, str],
+        about(
+            "Which device is which node, for a site that a server manages: node name to serial number. A node without "
+            "a device is planned, not configured.",
+            source=TWINSPAN,
+        ),
+    ] = {}
+
+
+class SiteFile(SiteSpec, frozen=True, kw_only=True):
+    """A site as it is written: resources by section and name."""
+
+    site: Annotated[str, about("Name of the site: lower case letters, digits, hyphens.", source=TWINSPAN)]
 
     physical_connections: dict[str, PhysicalConnectionSpec] = {}
     virtual_border_routers: dict[str, VirtualBorderRouterSpec] = {}

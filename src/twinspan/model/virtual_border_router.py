@@ -166,6 +166,3 @@ class VirtualBorderRouterSpec(ResourceSpec, frozen=True, kw_only=True):
             api="VbrOwnerId",
         ),
     ] = "current"
-    resource_group: Annotated[
-        str, about("Group for billing and permissions; free text.", source=SEED_STEP_1, api="ResourceGroupId")
-    ] = ""
