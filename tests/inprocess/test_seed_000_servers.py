@@ -41,6 +41,24 @@ async def test_the_primary_is_dialled_first_then_backups_by_name_and_descending_
     ]
 
 
+async def test_each_server_shows_how_often_it_failed_and_why_until_it_works(site: Site) -> None:
+    cloud = await site.cloud("127.0.0.4")
+    cloud.add("SN1")
+    primary = free_port("127.0.0.2")
+    device = Device(site, managed_by(CloudServer(domain="127.0.0.2", port=primary), cloud)).start()
+    await device.connected_to(cloud)
+    assert [(s.port, s.attempts, s.failure) for s in device.status.servers] == [
+        (primary, 1, "refused"),
+        (cloud.port, 0, None),
+    ]
+    assert "failed once: The server's port refused" in (await device.manager.examine())[0].detail
+    other = await site.cloud("127.0.0.2", port=primary)
+    other.add("SN1")
+    await cloud.stop()
+    await device.connected_to(other)
+    assert device.status.servers[0].attempts == 0
+
+
 async def test_when_its_server_fails_the_device_switches_and_does_not_switch_back(site: Site) -> None:
     one, other = await two_clouds(site)
     device = Device(site, managed_by(one, other)).start()

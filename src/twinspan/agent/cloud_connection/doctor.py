@@ -15,7 +15,7 @@ from twinspan.agent.cloud_connection.dial import DialFailed, Target, fetch_autho
 from twinspan.agent.cloud_connection.trust import TrustStore, acceptable, blind_context, fingerprint, still_trusted
 from twinspan.model.cloud_check import CloudCheck, Topic
 from twinspan.model.cloud_management import CloudManagement
-from twinspan.model.cloud_status import FAILURE_TEXT, CloudStatus, FailureReason
+from twinspan.model.cloud_status import FAILURE_TEXT, CloudStatus, FailureReason, ServerEntry
 from twinspan.wire.cloud_connection.server_order import Endpoint, dial_order
 
 _REMEDIES: dict[FailureReason, str] = {
@@ -50,7 +50,7 @@ async def examine(
     if config is None:
         return (_check("server", "", None, "this device has no cloud-management settings", "cloud-management server"),)
     order = dial_order(config, dhcp_domain)
-    checks = [_servers(order), _password(status), _clock(status, trust)]
+    checks = [_servers(order, status), _password(status), _clock(status, trust)]
     for endpoint in order:
         checks += [check async for check in _endpoint(endpoint, attempts, trust, config.fingerprint)]
     return (*checks, _serial(status), _state(status))
@@ -98,11 +98,18 @@ async def _target(target: Target, trust: TrustStore, wanted: str | None) -> list
     return [*found, _check("tls", where, True, f"authority {fingerprint(authorities[0])[:16]}…, {how}")]
 
 
-def _servers(order: tuple[Endpoint, ...]) -> CloudCheck:
+def _servers(order: tuple[Endpoint, ...], status: CloudStatus) -> CloudCheck:
     if order:
-        return _check("server", "", True, ", ".join(f"{e.domain} port {e.port} ({e.kind})" for e in order))
+        named = zip(order, status.servers, strict=True)
+        return _check("server", "", True, ", ".join(f"{e.domain} port {e.port} ({e.kind}{_did(s)})" for e, s in named))
     remedy = "cloud-management server domain NAME, or have DHCP send option 253"
     return _check("server", "", False, FAILURE_TEXT["no_server"], remedy)
+
+
+def _did(server: ServerEntry) -> str:
+    """How the attempts of the device itself went since that server last worked."""
+    times = "once" if server.attempts == 1 else f"{server.attempts} times"
+    return f", failed {times}: {FAILURE_TEXT[server.failure]}" if server.failure else ""
 
 
 def _password(status: CloudStatus) -> CloudCheck:

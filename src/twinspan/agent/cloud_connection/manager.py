@@ -19,21 +19,14 @@ from twinspan.agent.cloud_connection.dial import DialFailed
 from twinspan.agent.cloud_connection.doctor import examine
 from twinspan.agent.cloud_connection.services import Module
 from twinspan.agent.cloud_connection.session import Down, Session
+from twinspan.agent.cloud_connection.status_notes import StatusNotes
 from twinspan.agent.cloud_connection.trust import Pin, TrustStore, acceptable, fingerprint
 from twinspan.agent.cloud_connection.way import find_way
 from twinspan.drivers.quiet_tls import quiet_tls
 from twinspan.engine.dhcp_trust import Running
 from twinspan.model.cloud_check import CloudCheck
 from twinspan.model.cloud_management import CloudManagement
-from twinspan.model.cloud_status import (
-    CloudStatus,
-    DeviceState,
-    ProcessState,
-    ServerEntry,
-    StepReached,
-    SubConnection,
-    ValueSource,
-)
+from twinspan.model.cloud_status import CloudStatus, SubConnection, ValueSource
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.secret import Secret
@@ -45,15 +38,6 @@ SWITCH_BACK_S = 120.0
 """How often a server of higher priority is tried while another one works, if that is wanted at all."""
 SUPERSEDED_S = 5.0
 """How long the connection that took over from the present one may need to be open."""
-_PROCESS: dict[DeviceState, ProcessState] = {
-    "Resolving": "Name not resolved",
-    "Connecting": "Name resolved",
-    "TLS": "Name resolved",
-    "Authentication": "Message sent",
-    "Register": "Message sent",
-    "Register_success": "Message received",
-    "Request_success": "Message received",
-}
 
 
 class ManagerPorts(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +71,7 @@ class ConnectionManager:
         self._session: Session | None = None
         self._switching = False
         """A better server is being dialled, beside the present connection."""
-        self._status = CloudStatus(serial=identity.serial)
+        self._notes = StatusNotes(identity.serial)
         self._backoff = BackoffState()
         self._current: Endpoint | None = None
 
@@ -107,14 +91,14 @@ class ConnectionManager:
     def running(self) -> Running:
         """What the connection, or the attempt at one, runs on."""
         manual = self._config.password if self._config is not None else None
-        domain = self._status.server_domain if self._status.state == "Established" else None
+        domain = self._notes.status.server_domain if self._notes.status.state == "Established" else None
         return Running(domain=domain, dhcp_domain=self._dhcp[0], password=self._dhcp[1] or manual)
 
     def dhcp_values(self, domain: str | None, password: Secret | None, note: str = "", *, reconnect: bool) -> None:
         """What DHCP says now, as already judged; equal values keep the connection (seed 000)."""
         self._dhcp = (domain, password)
         self._trust.change(dhcp_domain=domain, dhcp_password=password)
-        self._note(dhcp_note=note)
+        self._notes.note(dhcp_note=note)
         if reconnect:
             self._current = None  # from the first server on: the one before is still in the order, behind it
             self._interrupt(Down(reason="dhcp", detail="DHCP brought another server or password"))
@@ -135,7 +119,7 @@ class ConnectionManager:
     def status(self) -> CloudStatus:
         """Now."""
         session, order = self._session, dial_order(self._config, self._dhcp[0]) if self._config is not None else ()
-        status = msgspec.structs.replace(self._status, servers=tuple(_entry(endpoint) for endpoint in order))
+        status = msgspec.structs.replace(self._notes.status, servers=self._notes.servers(order))
         if session is None:
             return status
         states = tuple(
@@ -182,7 +166,7 @@ class ConnectionManager:
         config = self._config
         order = dial_order(config, self._dhcp[0]) if config is not None else ()
         if config is None or not order:
-            self._note(state="Unconnected", device_state="Idle", failure="no_server" if config else None)
+            self._notes.note(state="Unconnected", device_state="Idle", failure="no_server" if config else None)
             return await self._for_ever()
         turn = next_after(order, None)
         endpoint = self._current if self._current in order else (turn.endpoint if turn else order[0])
@@ -207,7 +191,7 @@ class ConnectionManager:
             self._backoff, random.random(), steady_ns(), hint_s=hint_s, round_over=round_over
         )
         due_ns = wall_ns(steady_ns()) + int(wait.delay_s * NS_PER_S)
-        self._note(state="Unconnected", device_state="Waiting", next_attempt_ns=due_ns)
+        self._notes.note(state="Unconnected", device_state="Waiting", next_attempt_ns=due_ns)
         await pause(wait.delay_s)
 
     async def _for_ever(self) -> None:
@@ -215,7 +199,7 @@ class ConnectionManager:
 
     async def _connect(self, config: CloudManagement, endpoint: Endpoint) -> Opened:
         """One attempt, step by step in the status. Raises DialFailed."""
-        self._note(
+        self._notes.note(
             state="Request",
             server_domain=endpoint.domain,
             server_port=endpoint.port,
@@ -227,8 +211,8 @@ class ConnectionManager:
         return await self._attempts.open(
             endpoint,
             self._settings(config),
-            lambda state: self._note(device_state=state),
-            lambda target: self._note(server_address=target.address),
+            lambda state: self._notes.note(device_state=state),
+            lambda target: self._notes.note(server_address=target.address),
             lambda authorities: self._new_authorities(endpoint.domain, authorities),
         )
 
@@ -268,7 +252,7 @@ class ConnectionManager:
         """Say which link it goes out by."""
         local = opened.local[0] if opened.local else None
         way = await find_way(self._ports.config(), opened.target.address, local)
-        self._note(local_link=way.link, fallback=way.fallback)
+        self._notes.note(local_link=way.link, fallback=way.fallback)
 
     async def _return(self, config: CloudManagement, better: tuple[Endpoint, ...]) -> Opened:
         """A connection to a better server, opened while the present one carries on."""
@@ -286,13 +270,13 @@ class ConnectionManager:
                         lambda _: None,
                         functools.partial(self._new_authorities, endpoint.domain),
                     )
-                except DialFailed:
-                    continue  # the present connection works: nothing has failed
+                except DialFailed as failed:
+                    self._notes.failed_at(endpoint, failed.reason)  # no event: the present connection works
                 finally:
                     self._switching = False
 
     def _settings(self, config: CloudManagement) -> Settings:
-        last_down = self._status.last_down_detail
+        last_down = self._notes.status.last_down_detail
         return Settings(config=config, dhcp_password=self._dhcp[1], last_down=last_down)
 
     # ------------------------------------------------------------------------------------------------ notes
@@ -306,17 +290,18 @@ class ConnectionManager:
             return
         new = Pin(authorities=authorities, trust="rotated", began_with=known.began_with)
         self._trust.change(pins={**pins, domain: new})
-        self._note(trust="rotated", authority_fingerprint=fingerprint(authorities[0]))
+        self._notes.note(trust="rotated", authority_fingerprint=fingerprint(authorities[0]))
         if set(authorities) == set(known.authorities):
             return  # another one of them issues now
         self._record("authorities changed", ", ".join(fingerprint(pem)[:16] for pem in authorities))
 
     def _established(self, opened: Opened) -> None:
         self._current, self._session = opened.endpoint, opened.session
+        self._notes.worked_at(opened.endpoint)
         self._backoff = after_establishment(self._backoff, steady_ns())
         done, target = opened.upgrade, opened.target
         wrong = self._trust.clock_is_wrong(wall_ns(steady_ns()))
-        self._note(
+        self._notes.note(
             state="Established",
             device_state="Request_success",
             epoch=done.epoch,
@@ -328,7 +313,7 @@ class ConnectionManager:
             connected_at_ns=wall_ns(steady_ns()),
             failure=None,
             failure_detail="",
-            reconnects=self._status.reconnects + (self._status.last_down_at_ns is not None),
+            reconnects=self._notes.status.reconnects + (self._notes.status.last_down_at_ns is not None),
             trust=opened.pin.trust,
             authority_fingerprint=fingerprint(opened.pin.authorities[0]),
             clock_note="the clock is behind the server's; certificate dates were not checked" if wrong else "",
@@ -337,14 +322,15 @@ class ConnectionManager:
         self._record("established", f"{target.netloc} ({target.address}), epoch {done.epoch}, {how}")
 
     def _failed(self, endpoint: Endpoint, failed: DialFailed) -> None:
-        if (self._status.failure, self._status.failure_detail) != (failed.reason, failed.detail):
+        if (self._notes.status.failure, self._notes.status.failure_detail) != (failed.reason, failed.detail):
             self._record("attempt failed", f"{endpoint.domain} port {endpoint.port}: {failed.reason}: {failed.detail}")
-        self._note(failure=failed.reason, failure_detail=failed.detail, state="Unconnected")
+        self._notes.failed_at(endpoint, failed.reason)
+        self._notes.note(failure=failed.reason, failure_detail=failed.detail, state="Unconnected")
 
     def _down(self, down: Down) -> None:
-        if self._status.connected_at_ns is None:
+        if self._notes.status.connected_at_ns is None:
             return
-        self._note(
+        self._notes.note(
             state="Unconnected",
             device_state="Idle",
             connected_at_ns=None,
@@ -355,23 +341,6 @@ class ConnectionManager:
         )
         self._record("down", f"{down.reason}: {down.detail}")
 
-    def _note(self, **fields: object) -> None:
-        state = fields.get("device_state")
-        if state is not None:
-            process = _PROCESS.get(state, self._status.process_state)  # type: ignore[call-overload]
-            fields.setdefault("process_state", process)
-            fields["steps"] = self._steps_with(state)  # type: ignore[arg-type]
-        self._status = msgspec.structs.replace(self._status, **fields)
-
-    def _steps_with(self, state: DeviceState) -> tuple[StepReached, ...]:
-        """Times of the newest attempt's steps; what follows an attempt is none of it."""
-        if state in ("Idle", "Waiting"):
-            return self._status.steps
-        before = () if state == "Resolving" else self._status.steps
-        if before and before[-1].state == state:
-            return before
-        return (*before, StepReached(state=state, at_ns=wall_ns(steady_ns())))
-
     def _interrupt(self, why: Down) -> None:
         self._why = why
         self._changed.set()
@@ -379,14 +348,3 @@ class ConnectionManager:
 
 def _source(from_dhcp: object, *, manual: bool) -> ValueSource:
     return "dhcp" if from_dhcp is not None else "manual" if manual else "none"
-
-
-def _entry(endpoint: Endpoint) -> ServerEntry:
-    """A server of the stored order, for the display."""
-    learnt = endpoint.kind == "dhcp"
-    return ServerEntry(
-        domain=endpoint.domain,
-        port=endpoint.port,
-        role="backup" if endpoint.kind == "backup" else "primary",
-        source="dhcp" if learnt else "manual",
-    )
