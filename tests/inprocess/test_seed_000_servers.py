@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 
+import pytest
 from tests.inprocess.device import Device, managed_by
 from tests.inprocess.site import PASSWORD, Cloud, Site, free_port, until
 
@@ -123,6 +124,40 @@ async def test_without_a_password_nothing_is_sent_and_the_state_says_so(site: Si
     await until(lambda: device.status.failure == "no_password")
     assert device.status.password_source == "none"
     assert cloud.kinds("SN1") == ["added"]
+
+
+async def test_settings_that_do_not_concern_the_connection_count_for_the_next_one(
+    site: Site,
+) -> None:
+    one, other = await two_clouds(site)
+    device = Device(site, managed_by(one)).start()
+    await device.connected_to(one)
+    device.manager.configure(managed_by(one, other, switch_back=True, dhcp_trust="never"))
+    await stays(device, one)
+    assert [server.role for server in device.status.servers] == ["primary", "backup"]
+    await one.stop()
+    await device.connected_to(other)
+    device.manager.configure(managed_by(other))
+    await stays(device, other)
+    assert [server.role for server in device.status.servers] == ["primary"]
+
+
+@pytest.mark.parametrize("changed", [{"keepalive_s": 170}, {"fingerprint": "0" * 64}, {"password": Secret("another")}])
+async def test_settings_that_the_connection_rests_on_make_it_anew(site: Site, changed: dict[str, object]) -> None:
+    cloud = await site.cloud("127.0.0.2")
+    cloud.add("SN1")
+    device = Device(site, managed_by(cloud)).start()
+    await device.connected_to(cloud)
+    device.manager.configure(managed_by(cloud, **changed))
+    await until(lambda: device.status.last_down == "configuration")
+
+
+async def test_a_server_that_is_taken_out_of_the_settings_is_left(site: Site) -> None:
+    one, other = await two_clouds(site)
+    device = Device(site, managed_by(one, other)).start()
+    await device.connected_to(one)
+    device.manager.configure(managed_by(other))
+    await device.connected_to(other)
 
 
 async def test_a_refused_device_names_the_step_and_comes_back_once_its_serial_is_added(site: Site) -> None:

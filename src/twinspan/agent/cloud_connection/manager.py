@@ -32,10 +32,13 @@ from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.secret import Secret
 from twinspan.wire.cloud_connection.backoff import NS_PER_S, BackoffState, after_establishment, next_wait
 from twinspan.wire.cloud_connection.messages import UnbindingResult
-from twinspan.wire.cloud_connection.server_order import Endpoint, dial_order, next_after, preferred_to
+from twinspan.wire.cloud_connection.server_order import Endpoint, dial_order, next_after, preferred_to, same_server
 
 SWITCH_BACK_S = 120.0
 """How often a server of higher priority is tried while another one works, if that is wanted at all."""
+_OF_A_CONNECTION = ("keepalive_s", "ping_s", "dead_after_s", "certificate", "fingerprint")
+"""Settings that the server was told, or that the present trust rests on; the password and the servers are looked at by
+what they come to."""
 SUPERSEDED_S = 5.0
 """How long the connection that took over from the present one may need to be open."""
 
@@ -78,9 +81,14 @@ class ConnectionManager:
     # ------------------------------------------------------------------------------------------------ orders
 
     def configure(self, config: CloudManagement | None) -> None:
-        """Take new settings. A connection that they do not concern is kept."""
-        if config != self._config:
-            self._config = config
+        """Take new settings. A connection that would be made the same way again is kept; an attempt begins anew."""
+        if config == self._config:
+            return
+        kept = self._session is not None and self._kept(self._config, config)
+        self._config = config
+        if kept:
+            self._notes.note(**self._sources())
+        else:
             self._interrupt(Down(reason="configuration", detail="the cloud-management settings changed"))
 
     @property
@@ -118,7 +126,7 @@ class ConnectionManager:
 
     def status(self) -> CloudStatus:
         """Now."""
-        session, order = self._session, dial_order(self._config, self._dhcp[0]) if self._config is not None else ()
+        session, order = self._session, self._order()
         status = msgspec.structs.replace(self._notes.status, servers=self._notes.servers(order))
         if session is None:
             return status
@@ -143,7 +151,7 @@ class ConnectionManager:
     # ------------------------------------------------------------------------------------------------ loop
 
     async def run(self) -> None:
-        """Connect and stay connected, for ever; every change of the settings starts anew."""
+        """Connect and stay connected, for ever; a change that concerns the connection starts anew."""
         loop = asyncio.get_running_loop()
         quiet_tls(loop)
         for sentence in self._trust.damage:
@@ -162,11 +170,34 @@ class ConnectionManager:
                 await asyncio.gather(cycle, return_exceptions=True)
                 self._down(self._why)
 
+    def _sources(self) -> dict[str, ValueSource]:
+        primary, password = (self._config.primary, self._config.password) if self._config is not None else (None, None)
+        return {
+            "domain_source": _source(self._dhcp[0], manual=primary is not None),
+            "password_source": _source(self._dhcp[1], manual=password is not None),
+        }
+
+    def _order(self) -> tuple[Endpoint, ...]:
+        return dial_order(self._config, self._dhcp[0]) if self._config is not None else ()
+
+    def _kept(self, old: CloudManagement | None, new: CloudManagement | None) -> bool:
+        """Whether the present connection stays under the new settings: its server is still stored, reached the same
+        way, and both prove themselves and keep time as before. The server was told the timers at the registration."""
+        if old is None or new is None or self._current is None:
+            return False
+        same = same_server(dial_order(new, self._dhcp[0]), self._current)
+        if same is None or any(getattr(old, field) != getattr(new, field) for field in _OF_A_CONNECTION):
+            return False
+        if self._dhcp[1] is None and old.password != new.password:
+            return False
+        self._current = same
+        return True
+
     async def _cycle(self) -> None:
-        config = self._config
-        order = dial_order(config, self._dhcp[0]) if config is not None else ()
+        config, order = self._config, self._order()
         if config is None or not order:
-            self._notes.note(state="Unconnected", device_state="Idle", failure="no_server" if config else None)
+            failure = "no_server" if config else None
+            self._notes.note(state="Unconnected", device_state="Idle", failure=failure)
             return await self._for_ever()
         turn = next_after(order, None)
         endpoint = self._current if self._current in order else (turn.endpoint if turn else order[0])
@@ -175,8 +206,9 @@ class ConnectionManager:
             hint_s: float | None = None
             round_over = True
             try:
-                down = await self._connected(config, order, await self._connect(config, endpoint))
+                down = await self._connected(await self._connect(config, endpoint))
                 endpoint = began = self._current or endpoint
+                config, order = self._config or config, self._order()  # both may be new: the connection was kept
                 hint_s = down.wait_s
             except DialFailed as failed:
                 hint_s = failed.retry_after_s
@@ -205,8 +237,7 @@ class ConnectionManager:
             server_port=endpoint.port,
             server_address=None,
             next_attempt_ns=None,
-            domain_source=_source(self._dhcp[0], manual=config.primary is not None),
-            password_source=_source(self._dhcp[1], manual=config.password is not None),
+            **self._sources(),
         )
         return await self._attempts.open(
             endpoint,
@@ -216,24 +247,21 @@ class ConnectionManager:
             lambda authorities: self._new_authorities(endpoint.domain, authorities),
         )
 
-    async def _connected(self, config: CloudManagement, order: tuple[Endpoint, ...], opened: Opened | None) -> Down:
+    async def _connected(self, opened: Opened | None) -> Down:
         """Stay on a connection, and on the one that follows it without a gap, until there is none."""
         down = Down(reason="closed")
         while opened is not None:
             self._established(opened)
-            down, opened = await self._stay(config, order, opened)
+            down, opened = await self._stay(opened)
             self._session = None
             self._down(down)
         return down
 
-    async def _stay(
-        self, config: CloudManagement, order: tuple[Endpoint, ...], opened: Opened
-    ) -> tuple[Down, Opened | None]:
+    async def _stay(self, opened: Opened) -> tuple[Down, Opened | None]:
         """Until it ends, or until a server of higher priority has taken over (make-before-break)."""
         loop = asyncio.get_running_loop()
         staying = loop.create_task(opened.session.stay(), name="cloud session")
-        better = preferred_to(order, opened.endpoint) if config.switch_back else ()
-        returning = loop.create_task(self._return(config, better), name="cloud switch-back")
+        returning = loop.create_task(self._return(), name="cloud switch-back")
         looking = loop.create_task(self._look(opened), name="cloud way out")
         try:
             await asyncio.wait((staying, returning), return_when=asyncio.FIRST_COMPLETED)
@@ -254,13 +282,14 @@ class ConnectionManager:
         way = await find_way(self._ports.config(), opened.target.address, local)
         self._notes.note(local_link=way.link, fallback=way.fallback)
 
-    async def _return(self, config: CloudManagement, better: tuple[Endpoint, ...]) -> Opened:
+    async def _return(self) -> Opened:
         """A connection to a better server, opened while the present one carries on."""
-        if not better:
-            await self._for_ever()
         while True:
             await pause(SWITCH_BACK_S * (0.75 + random.random() / 2))
-            for endpoint in better:
+            config = self._config
+            if config is None or not config.switch_back or self._current is None:
+                continue
+            for endpoint in preferred_to(self._order(), self._current):
                 self._switching = True
                 try:
                     return await self._attempts.open(

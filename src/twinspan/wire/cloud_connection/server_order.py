@@ -117,6 +117,11 @@ def preferred_to(order: tuple[Endpoint, ...], current: Endpoint) -> tuple[Endpoi
     return order[: order.index(current)] if current in order else order
 
 
+def same_server(order: tuple[Endpoint, ...], endpoint: Endpoint) -> Endpoint | None:
+    """The entry that is reached the same way as `endpoint`, wherever it came from; None: there is none any more."""
+    return next((each for each in order if _identity(each) == _identity(endpoint)), None)
+
+
 def check_servers(config: CloudManagement) -> tuple[Finding, ...]:
     """Every limit that the entries do not keep; paths start in `CloudManagement`."""
     return (*_too_many(config), *_too_many_ports(config), *_duplicates(config), *_bad_sources(config))
