@@ -45,6 +45,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str | None] = {}
     """Key to value; None: any value."""
     resource_group: str | None = None
+    phase: str | None = None
+    """As stored: `deleting` finds what is to be cleared away."""
     text: str = ""
     """Part of the name or the id."""
     sort: Sort = "created"
