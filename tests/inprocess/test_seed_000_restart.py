@@ -139,6 +139,30 @@ async def test_a_server_that_was_killed_forgets_nobody_and_nobody_is_shown_as_co
         await process.wait()
 
 
+async def test_a_second_server_on_the_same_state_is_refused_and_leaves_presence_alone(site: Site) -> None:
+    cloud = await site.cloud()
+    cloud.add("SN1")
+    await cloud.stop()
+    process = await _start(cloud)
+    try:
+        await Peer(site, cloud).connect()
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", SERVER, str(cloud.folder), str(cloud.port + 1), stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        async with asyncio.timeout(20):
+            _, said = await second.communicate()
+        assert second.returncode
+        assert f"process {process.pid}" in said.decode()
+        store = DeviceStore(cloud.folder / FILE_NAME)
+        assert store.presence() == {"SN1": ("worker-0", 1)}
+        store.close()
+        assert (cloud.folder / "worker-0.sock").exists()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
 async def _start(cloud: Cloud) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SERVER, str(cloud.folder), str(cloud.port), stdout=asyncio.subprocess.PIPE,
