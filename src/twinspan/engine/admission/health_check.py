@@ -17,12 +17,14 @@ from twinspan.model.health_check import (
 from twinspan.model.site import Site
 
 
-@rule("R-HC-001", "source_ip is written with source_method custom, and only with it.", source=SEED_STEP_3)
+@rule(
+    "R-HC-001", f"An automatic source lies in {SOURCE_POOL}; any other needs source_method custom.", source=SEED_STEP_3
+)
 def _method(site: Site) -> Iterator[Problem]:
     for name, check in site.health_checks.items():
         path = ("health_checks", name, "source_ip")
-        made = f"health_checks.{name}" in site.made or f"health_checks.{name}.source_ip" in site.made
-        if check.source_method == "automatic" and not made:
+        automatic = check.source_method == "automatic" and check.source_ip
+        if automatic and not addressing.inside(check.source_ip, SOURCE_POOL):
             remedy = "leave source_ip out, or write source_method: custom"
             yield Problem(path, f"an automatic source is chosen from {SOURCE_POOL}", remedy, check.source_ip)
         if check.source_method == "custom" and not check.source_ip:
