@@ -65,7 +65,7 @@ class Device:
         """The same behind the part of the agent that judges what DHCP says."""
         config = SimpleNamespace(cloud=self._management, resolvers=())
         node = SimpleNamespace(
-            converger=SimpleNamespace(config=config),
+            converger=SimpleNamespace(config=config, addressed=_at_once),
             events=SimpleNamespace(node="gateway", record=lambda *_: None),
             record_cloud_options=lambda _: None,
         )
@@ -96,6 +96,10 @@ class Device:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _at_once(_within_s: float) -> None:
+    """Its links have their addresses."""
 
 
 def server(cloud: Cloud) -> CloudServer:

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from twinspan.agent.node import Node
 
 
+LINKS_S = 3.0
+"""So long the first attempt waits for the links to have carrier and addresses. A node that cannot have them dials all
+the same: the cloud connection may be the only way to its people."""
+
+
 class CloudAgent:
     """Between a `Node` and its connection manager."""
 
@@ -57,6 +62,7 @@ class CloudAgent:
         kept = manager.dhcp
         self._learnt = DhcpValues(domain=kept[0], password=kept[1])
         self._judge(self._heard)
+        await self._node.converger.addressed(LINKS_S)
         await keep_running(manager.run, lambda what, detail: self._node.events.record("cloud", what, detail))
 
     def config_changed(self, config: DeviceConfig) -> None:

@@ -69,6 +69,7 @@ class Converger:
         self._events, self._alarms = notes
         self._owned = journal.load_owned()
         self._wake = asyncio.Event()
+        self._addressed = asyncio.Event()
         self._patience_s = PERIOD_S
         self.config: DeviceConfig | None = None
         self.converged_generation: int | None = None
@@ -81,7 +82,14 @@ class Converger:
         if config != self.config:
             self.config = config
             self.converged, self.converged_generation = False, None
+            self._addressed.clear()
         self.wake()
+
+    async def addressed(self, within_s: float) -> None:
+        """Wait until a pass found the config's links with carrier, addresses and routes, but no longer than that."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._addressed.wait()
 
     def wake(self) -> None:
         self._wake.set()
@@ -111,6 +119,8 @@ class Converger:
         devices = self._world.devices = drivers.strongswan.devices()
         if devices != before or len(work.done) > seen:
             await work.attempt(self._kernel(config))
+        if config is self.config and not work.done and self._has_carrier(config):
+            self._addressed.set()
         await work.attempt(drivers.nftables.ensure(config, devices))
         await work.attempt(drivers.bird.ensure(config, devices))
         await work.attempt(self._failover.reassert_holds())
@@ -123,6 +133,11 @@ class Converger:
         self._world.set_sessions(sessions, steady_ns())
         self._configure_failover(config, sessions)
         self._finish(config, work)
+
+    def _has_carrier(self, config: DeviceConfig) -> bool:
+        """Whether every link has it; some take a second to say so, and without it there are no routes over them."""
+        links = self._world.kernel.links
+        return all(link.name in links and links[link.name].carrier for link in config.links)
 
     async def _kernel(self, config: DeviceConfig) -> list[str]:
         """Look at the kernel, plan, apply; what was done in words."""

@@ -16,7 +16,7 @@ from tests.topology.cloud.server import ENVIRONMENT, PASSWORD, Server
 from twinspan.lab.client import AgentClient
 from twinspan.model.cloud_management import CloudManagement, CloudServer
 from twinspan.model.cloud_status import CloudStatus
-from twinspan.model.device_config import DeviceConfig
+from twinspan.model.device_config import DeviceConfig, Link, NextHop, StaticRoute
 from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.errors import TwinspanError
 from twinspan.model.secret import Secret, encode_hook
@@ -31,13 +31,13 @@ CONFIG = DeviceConfig(
 class Agent:
     """One node and its agent, seen by the local socket."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, config: DeviceConfig = CONFIG) -> None:
         self.network = network
         self.folder = network.folder / "node"
         self.folder.mkdir()
         self._log = network.folder / "agent.log"
         (self.folder / "identity.json").write_bytes(msgspec.json.encode(DeviceIdentity(serial="SN1")))
-        (self.folder / "config.json").write_bytes(msgspec.json.encode(CONFIG, enc_hook=encode_hook))
+        (self.folder / "config.json").write_bytes(msgspec.json.encode(config, enc_hook=encode_hook))
         self.start()
 
     def start(self) -> None:
@@ -102,6 +102,18 @@ def test_an_agent_that_is_killed_is_back_with_its_ticket(agent: Agent) -> None:
     agent.start()
     agent.established(3)
     assert agent.events("established")[0].endswith("resumed")
+
+
+def test_a_device_that_boots_dials_when_its_links_have_their_addresses(network: Network, authority: Path) -> None:
+    network.ip(network.device, "addr flush dev c0")
+    network.ip(network.device, "link set c0 down")
+    server = Server(network, authority).start_by_command()
+    server.add("SN1")
+    link = Link(name="c0", addresses=("10.1.0.2/24",))
+    route = StaticRoute(prefix="0.0.0.0/0", next_hops=(NextHop(link="c0", via="10.1.0.1"),))
+    agent = Agent(network, msgspec.structs.replace(CONFIG, links=(link,), routes=(route,)))
+    agent.established(1)
+    assert agent.events("attempt failed") == []
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from msgspec.structs import replace
 
 from twinspan.agent import converge
@@ -270,3 +271,19 @@ def test_a_link_that_is_missing_is_an_alarm_until_it_is_there(desk, config):
 
 def link_event(*, up: bool) -> LinkChanged:
     return LinkChanged(name="eth0", ifindex=1, exists=True, admin_up=True, carrier=up)
+
+
+def test_who_waits_for_addresses_goes_on_when_the_kernel_has_them_whatever_a_daemon_says(desk, config):
+    async def scenario():
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await desk.converger.addressed(60)
+        desk.drivers.bird.fails = DaemonFailed("bird is not there", delay_s=1)
+        await desk.settle()
+        await asyncio.wait_for(desk.converger.addressed(60), 1)
+        desk.converger.set_config(replace(config, generation=2))
+        started = asyncio.get_running_loop().time()
+        await desk.converger.addressed(0.05)
+        return asyncio.get_running_loop().time() - started
+
+    assert 0.05 <= asyncio.run(scenario()) < 5
