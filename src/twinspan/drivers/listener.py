@@ -23,6 +23,7 @@ AT_ONCE = 64
 """Taken in one round of the event loop: those that are in already are served in between."""
 STARVED_S = 0.5
 """Pause after the descriptors have run out."""
+_STREAM, _TCP = int(socket.SOCK_STREAM), socket.IPPROTO_TCP
 _BUFFER_BYTES = 64 << 10
 """Of each direction with TLS. Only the pages that a message touches are ever there."""
 
@@ -49,6 +50,7 @@ class Listener:
         self._socket = socket.create_server(
             (address, port), family=family, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=False
         )
+        self._family = int(family)
         self._socket.setblocking(False)
         self._again: asyncio.TimerHandle | None = None
         self._resume()
@@ -74,7 +76,9 @@ class Listener:
     def _accept(self) -> None:
         for _ in range(AT_ONCE):
             try:
-                connection, _ = self._socket.accept()
+                # What socket.accept() does, without making enums of the family and the kind, twice for each.
+                descriptor, _ = self._socket._accept()  # type: ignore[attr-defined]  # noqa: SLF001
+                connection = socket.socket(self._family, _STREAM, _TCP, fileno=descriptor)
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:

@@ -39,6 +39,14 @@ _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 _SHARED = memoryview(bytearray(64 << 10))
 """What was read is taken out of it before anybody else reads."""
 _END = b"\r\n\r\n"
+_USUAL = {
+    name.encode(): name.lower()
+    for name in (
+        "Host", "Content-Type", "Content-Length", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
+        "Sec-WebSocket-Protocol",
+    )
+}  # fmt: skip
+"""Header names as devices spell them, so that each request need not."""
 _UPGRADES = (b"GET " + TUNNEL_PATH.encode(), b"GET " + SERVICE_PATH.encode(), b"GET /api/")
 
 
@@ -169,7 +177,8 @@ class Front(asyncio.BufferedProtocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
+        known = _USUAL.get(name) or name.decode("latin-1").lower()
+        self._headers[known] = value.decode("latin-1").strip()
 
     # ------------------------------------------------------------------------------------------------ inside
 

@@ -31,11 +31,11 @@ class Starved:
         self._real, self._times = real, times
         self.asked = 0
 
-    def accept(self) -> tuple[socket.socket, Any]:
+    def _accept(self) -> tuple[int, Any]:
         self.asked += 1
         if self.asked <= self._times:
             raise OSError(errno.EMFILE, "Too many open files")
-        return self._real.accept()
+        return self._real._accept()  # type: ignore[attr-defined, no-any-return]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)

@@ -35,5 +35,5 @@ def test_a_spent_ticket_is_remembered_until_it_is_over_and_not_longer() -> None:
 def test_a_ticket_for_another_place_is_spent_and_gets_nothing() -> None:
     office = an_office()
     path = path_of(office.tunnel_url("", "S1", 1))
-    assert office.redeem(path.replace("tunnel", "service/config"), 0) is None
+    assert office.redeem(path.replace("/tunnel?", "/service/config?"), 0) is None
     assert office.redeem(path, 0) is None

@@ -8,6 +8,7 @@ ignored, so that a newer peer may add one; a field may never change its meaning.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -302,16 +303,14 @@ class DecodeFailed(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-_encoder = msgspec.json.Encoder()
 _QUOTED = re.compile(r"'.*'", re.DOTALL)
 """Values stand in such quotes in msgspec's errors, fields in others."""
 _device_decoder: msgspec.json.Decoder[DeviceMessage] = msgspec.json.Decoder(DeviceMessage)
 _server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 
 
-def encode(message: msgspec.Struct) -> bytes:
-    """JSON of any message."""
-    return _encoder.encode(message)
+encode: Callable[[msgspec.Struct], bytes] = msgspec.json.Encoder().encode
+"""JSON of any message."""
 
 
 def decode_device_message(data: str | bytes | memoryview) -> DeviceMessage | DecodeFailed:
