@@ -295,3 +295,26 @@ def test_a_silent_path_takes_the_tunnel_down_and_its_return_brings_it_back(pair:
         await pair.down()
 
     asyncio.run(scenario())
+
+
+def test_a_peer_that_loads_its_connection_late_is_asked_again_soon(pair: Pair) -> None:
+    """Its charon runs and refuses: charon itself would leave it at that."""
+
+    async def scenario() -> None:
+        gateway, vpn = both()
+        with pair.bench.inside(pair.vpn.namespace):
+            await pair.vpn.driver.ensure(msgspec.structs.replace(pair.vpn.config, tunnels=(STRANGER,)))
+        await pair.gateway.ensure(gateway)
+        refusals = pair.gateway.run_dir / "t1/charon.log"
+        await pair.bench.eventually(lambda: "NO_PROP" in refusals.read_text())
+        await pair.vpn.ensure(vpn)
+        loaded = time.monotonic()
+        await pair.bench.eventually(pair.gateway.up, 3.0)
+        assert time.monotonic() - loaded < 2.0
+        await pair.down()
+
+    asyncio.run(scenario())
+
+
+STRANGER = msgspec.structs.replace(both()[1], remote_address="198.18.0.9", remote_id="198.18.0.9")
+"""The VPN gateway's charon with a connection for somebody else."""

@@ -5,6 +5,7 @@ In: an `IpsecTunnel`. Out: its device, its SAs, events. Next: `drivers.strongswa
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from twinspan.drivers.clock import pause
 from twinspan.drivers.daemon import Daemon, DaemonFailed, Program, accepts, make_private_dir, write_private
 from twinspan.drivers.receive_buffer import enlarge_receive_buffers
 from twinspan.drivers.vici_client import ViciClient
@@ -35,8 +37,9 @@ _START_S = 5.0
 _RECEIVE_BUFFER_BYTES = 4 << 20
 """Some three thousand small packets: a pause of charon becomes a delay, no loss."""
 _LOG_LIMIT_BYTES = 1_000_000
-_INITIATE_PERIOD_S = 3.0
-"""charon repeats by itself what nobody answers, but not what was refused: asked again this often."""
+_ASK_S, _ASK_MAX_S = 0.5, 3.0
+"""charon repeats by itself what nobody answers, but not what was refused, as by a peer that has not loaded its
+connection yet: it is asked again after the first, doubled up to the second."""
 _PRIVATE_RUN = (
     'case "$2" in /run/*) mkdir -p "$1/${2#/run/}" && mount --bind "$2" "$1/${2#/run/}";; esac '
     '&& mount --rbind "$1" /run && exec "$0"'
@@ -53,7 +56,8 @@ class Charon:
         self._daemon = Daemon(CHARON, run_dir, self._died)
         self._vici = ViciClient(run_dir / "charon.vici")
         self._listening = False
-        self._asked_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
+        """Sees to it that the tunnel comes up; only where this end initiates, and only until it is up."""
 
     @property
     def alive(self) -> bool:
@@ -83,8 +87,8 @@ class Charon:
         if self._read("loaded") != self._identity(tunnel):
             await self._load(tunnel)
             done.append(f"tunnel {self._name} loaded")
-        elif tunnel.initiate:
-            await self._initiate_if_down()
+        if tunnel.initiate:
+            self._keep_asking()
         return done
 
     async def observe(self) -> TunnelStatus:
@@ -109,6 +113,7 @@ class Charon:
     async def stop(self) -> None:
         """End it; SIGTERM makes it tell the peer first."""
         self._listening = False
+        self._stop_asking()
         self._vici.close()
         if self._daemon.adopt():
             await self._daemon.stop()
@@ -116,6 +121,7 @@ class Charon:
     def close(self) -> None:
         """The agent goes, charon stays."""
         self._listening = False
+        self._stop_asking()
         self._vici.close()
         self._daemon.close()
 
@@ -139,12 +145,12 @@ class Charon:
 
         The old connection goes too: charon acts on `start_action` only where the connection is new to it.
         """
+        self._stop_asking()
         await self.terminate()
         if self._name in (await self._vici.command("get-conns")).get("conns", []):
             await self._vici.command("unload-conn", {"name": self._name})
         await self._vici.command("load-shared", shared_secret(tunnel))
         await self._vici.command("load-conn", connection(tunnel))
-        self._asked_at = time.monotonic()
         write_private(self._dir / "loaded", self._identity(tunnel))
 
     async def _listen(self) -> None:
@@ -160,12 +166,28 @@ class Charon:
         if event is not None:
             self._on_event(event)
 
-    async def _initiate_if_down(self) -> None:
-        if time.monotonic() - self._asked_at < _INITIATE_PERIOD_S or await self._sas():
-            return
-        self._asked_at = time.monotonic()
-        # A timeout of -1 does not wait for the result, which comes as an event.
-        await self._vici.command("initiate", {"ike": self._name, "child": self._name, "timeout": "-1"})
+    def _keep_asking(self) -> None:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._ask_until_up(), name=f"charon {self._name}")
+
+    def _stop_asking(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
+
+    async def _ask_until_up(self) -> None:
+        """Initiate whenever there is no SA at all; over when one is established. `ensure` begins it again later."""
+        delay_s = _ASK_S
+        while True:
+            await pause(delay_s)
+            delay_s = min(2 * delay_s, _ASK_MAX_S)
+            with contextlib.suppress(DaemonFailed):  # it does not answer, or has died: whoever watches it says so
+                status = tunnel_status(self._name, None, await self._sas())
+                if status.ike_state == "ESTABLISHED" and status.child_state == "INSTALLED":
+                    return
+                if status.ike_state == "down":
+                    # A timeout of -1 does not wait for the result, which comes as an event.
+                    await self._vici.command("initiate", {"ike": self._name, "child": self._name, "timeout": "-1"})
 
     async def _sas(self) -> list[Message]:
         return await self._vici.stream("list-sas", "list-sa")

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, with a deadline: the only place in this room that sleeps.
+"""Waiting for something to become true, with a deadline, or for time to pass: the only place in this room that sleeps.
 
 In: a condition and a deadline in seconds. Out: whether it came true. Next: the drivers that start daemons.
 """
@@ -18,3 +18,8 @@ async def until(ready: Callable[[], bool], deadline_s: float, poll_s: float = 0.
             return False
         await asyncio.sleep(poll_s)
     return True
+
+
+async def pause(seconds: float) -> None:
+    """Let `seconds` pass; cancellable."""
+    await asyncio.sleep(seconds)
