@@ -49,7 +49,8 @@ def lab() -> None:
 )
 @click.option("--keep", is_flag=True, help="Leave a lab that does not converge, to look into it.")
 @click.option("--cloud/--no-cloud", default=True, show_default=True, help="A cloud server that manages every node.")
-def up(site: Path, name: str | None, deadline: float, keep: bool, cloud: bool) -> int:
+@click.option("--blank", is_flag=True, help="Machines and cables only: resources in the cloud server make the rest.")
+def up(site: Path, name: str | None, deadline: float, keep: bool, cloud: bool, blank: bool) -> int:
     """Build the lab of SITE and wait until every session is established and every probe answers.
 
     Whatever goes wrong on the way, Ctrl-C included, takes everything down again.
@@ -58,14 +59,17 @@ def up(site: Path, name: str | None, deadline: float, keep: bool, cloud: bool) -
     Examples:
       twinspan lab up site.yaml
       twinspan lab up site.yaml --name second    (labs may stand side by side)
+      twinspan lab up site.yaml --blank          (then: twinspan apply)
     """
     require_root()
     deployment = load_deployment(site)
-    options = lab_up.UpOptions(site_file=str(site.resolve()), deadline_s=deadline, keep=keep, cloud=cloud)
+    options = lab_up.UpOptions(site_file=str(site.resolve()), deadline_s=deadline, keep=keep, cloud=cloud, blank=blank)
     chosen = lab_up.name_for(deployment.site) if name is None else name
     with endings_interrupt(), lab_screen.rising() as screen:
         made = lab_up.bring_up(deployment, chosen, options, screen.show)
     click.echo(f"Lab {made.name} is up: {len(made.state.nodes)} nodes, {screen.elapsed_s:.1f} s.")
+    if blank:
+        click.echo(f"It is blank. To its server: twinspan lab shell --name {made.name} {SERVER} -- COMMAND")
     return 0
 
 

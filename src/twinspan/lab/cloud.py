@@ -25,6 +25,8 @@ from twinspan.model.secret import Secret, decode_hook, encode_hook
 SERVER, NAT = CLOUD_SERVER, "nat"
 PARTS = (SERVER, NAT)
 """Namespaces without an agent."""
+ACCOUNT = "lab"
+"""Owns the lab's devices, and the resources of a blank lab."""
 DOMAIN, PORT = "cloud.lab", DEFAULT_PORT
 SERVER_ADDRESS, NAT_ADDRESS, PREFIX = "198.19.0.2", "198.19.0.3", "198.19.0.0/24"
 """On the management bridge, below the addresses of the nodes."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from twinspan.lab.cloud import DOMAIN, PORT, SERVER_ADDRESS, Managed, load_managed
+from twinspan.lab.cloud import ACCOUNT, DOMAIN, PORT, SERVER_ADDRESS, Managed, load_managed
 from twinspan.lab.state import LabPaths, write_private
 from twinspan.model.config_digest import config_digest
 from twinspan.model.secret import encode_hook
@@ -24,7 +24,6 @@ from twinspan.server.services import WantedConfig
 from twinspan.server.store import FILE_NAME, DeviceStore
 from twinspan.server.worker import ServerOptions
 
-ACCOUNT = "lab"
 STATE_DIR, TOKEN = "state", "administrator-token"
 _ADMINISTRATOR = Principal(label="lab", account=None)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twinspan.lab.blank import running
 from twinspan.lab.client import DEADLINE_S, AgentClient, LabClient
 from twinspan.lab.state import RUN_DIR, LabPaths, LabState, lab_names, load_deployment, load_state
 from twinspan.model.deployment import Deployment
@@ -48,14 +49,16 @@ class Lab:
         return LabClient({node: self.paths.socket(node) for node in self.state.nodes}, deadline_s=deadline_s)
 
     def fresh(self) -> Lab:
-        """The same lab with its state as it is on disk now."""
-        return Lab(self.paths, _state_of(self.paths), self.deployment)
+        """The same lab with its state as it is on disk now; with a blank one's configs as its nodes have them now."""
+        state = _state_of(self.paths)
+        return Lab(self.paths, state, running(self.deployment, self.paths) if state.blank else self.deployment)
 
 
 def open_lab(name: str | None = None, run_dir: Path = RUN_DIR) -> Lab:
     """The lab of that name; without a name the only one there is. Raises Rejected if that names none, or several."""
     paths = LabPaths(name or only_lab(run_dir), run_dir)
-    return Lab(paths, _state_of(paths), load_deployment(paths))
+    state, deployment = _state_of(paths), load_deployment(paths)
+    return Lab(paths, state, running(deployment, paths) if state.blank else deployment)
 
 
 def only_lab(run_dir: Path = RUN_DIR) -> str:

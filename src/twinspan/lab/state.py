@@ -73,6 +73,8 @@ class LabState(msgspec.Struct, frozen=True, kw_only=True):
     """Segment to namespace."""
     parts: dict[str, str] = {}
     """The cloud server and what belongs to it: namespaces in which no agent lives. Empty without a cloud server."""
+    blank: bool = False
+    """It began without anything of the site: what its nodes are is what the cloud server's resources made of them."""
     keeper: ProcessId | None = None
     faults: tuple[ActiveFault, ...] = ()
 

@@ -20,6 +20,7 @@ import msgspec
 
 import twinspan
 from twinspan.lab import process, requirements
+from twinspan.lab.blank import CONFIG, blank
 from twinspan.lab.build import build
 from twinspan.lab.cloud import PARTS, Managed, can_be_managed, manage, save_managed, widen
 from twinspan.lab.cloud_parts import furnish
@@ -69,6 +70,8 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     """module:function of the agent's supervisor."""
     cloud: bool = False
     """With a cloud server, and every node that has a management port connected to it."""
+    blank: bool = False
+    """Machines and cables only; what the nodes shall be comes from resources in the cloud server."""
 
 
 def name_for(site: str) -> str:
@@ -85,8 +88,14 @@ def bring_up(
     """Builds the lab and waits until nothing is missing. Raises Rejected if the name is taken, Unavailable if the
     machine lacks something or the deadline passes."""
     cloud = options.cloud and can_be_managed(deployment)
+    if options.blank and not cloud:
+        raise Rejected(
+            "a blank lab gets everything from its cloud server", remedy="leave --no-cloud out, or --blank as well"
+        )
     options = msgspec.structs.replace(options, cloud=cloud)
     requirements.require(deployment, options.run_dir, cloud=cloud)
+    if options.blank:
+        deployment = blank(deployment)
     paths = LabPaths(name, options.run_dir)
     with exclusive(paths):
         _refuse_taken(paths)
@@ -157,6 +166,7 @@ class _Rise:
             nodes={node: f"ts-{lab_id}-{node}" for node in self.deployment.topology.nodes},
             segments={part.name: f"ts-{lab_id}-seg-{part.name}" for part in self.deployment.topology.segments},
             parts={part: f"ts-{lab_id}-{part}" for part in PARTS} if self.options.cloud else {},
+            blank=self.options.blank,
         )
         self.paths.root.mkdir(mode=0o700, parents=True)
         save_state(self.paths, state)
@@ -177,7 +187,7 @@ class _Rise:
         for node, config in configs.items():
             folder = self.paths.node(node)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(folder / "config.json", msgspec.json.encode(config, enc_hook=encode_hook))
+            write_private(folder / CONFIG, msgspec.json.encode(config, enc_hook=encode_hook))
         for node, one in self.managed.items():
             identity = DeviceIdentity(serial=one.serial)
             write_private(self.paths.node(node) / "identity.json", msgspec.json.encode(identity))
