@@ -9,8 +9,11 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 from msgspec import Struct
 
 from twinspan.model.attachment_grant import AttachmentGrantSpec
+from twinspan.model.end_user import EndUserSpec
+from twinspan.model.failover_test_job import FailoverTestJobSpec
 from twinspan.model.fields import ResourceSpec
 from twinspan.model.resource_group import ResourceGroupSpec
+from twinspan.model.route_map import RouteMapSpec
 from twinspan.model.site import SiteFile, SiteSpec
 
 
@@ -142,6 +145,30 @@ STORED_KINDS: dict[str, Kind] = KINDS | {
             label="attachment grant",
             spec=AttachmentGrantSpec,
             id_prefix="grant-",
+        ),
+        Kind(
+            name="RouteMap",
+            section="route_maps",
+            label="route map",
+            spec=RouteMapSpec,
+            tag_key_length=64,
+            id_prefix="cenrmap-",
+        ),
+        Kind(
+            name="FailoverTestJob",
+            section="failover_test_jobs",
+            label="failover test job",
+            spec=FailoverTestJobSpec,
+            name_rule=NameRule(min_length=0, letter_first=False),  # CreateFailoverTestJob
+            id_prefix="ftj-",
+        ),
+        Kind(
+            name="EndUser",
+            section="end_users",
+            label="end user",
+            spec=EndUserSpec,
+            name_rule=NameRule(min_length=3, max_length=24, letter_first=False, marks="_"),  # CreateUsers
+            id_prefix="user-",
         ),
     )
 }

@@ -1,0 +1,63 @@
+"""The phases between created and deleted that some kinds have of their own, and which verb leads where.
+
+In: nothing. Out: tables. Next: `lifecycle.py`, which reads them.
+"""
+
+from typing import NamedTuple
+
+from twinspan.model.resource import CHANGING, CREATING, DELETED, DELETING, READY
+
+NS_PER_MIN = 60 * 1_000_000_000
+
+UNCONFIRMED, TERMINATING, TERMINATED, RECOVERING = "unconfirmed", "terminating", "terminated", "recovering"
+"""Of a VBR (CreateVirtualBorderRouter, TerminateVirtualBorderRouter, RecoverVirtualBorderRouter)."""
+
+INIT, STARTING, TESTING, STOPPING, STOPPED = "init", "starting", "testing", "stopping", "stopped"
+"""Of a failover test job (CreateFailoverTestJob)."""
+
+INITIAL, APPROVED, ALLOCATING, ALLOCATED, CONFIRMED = "initial", "approved", "allocating", "allocated", "confirmed"
+REJECTED, CANCELED = "rejected", "canceled"
+"""Of a circuit (CreatePhysicalConnection); enabled is `ready`."""
+
+PASSING: dict[str, str] = {
+    CREATING: READY,
+    CHANGING: READY,
+    DELETING: DELETED,
+    TERMINATING: TERMINATED,
+    RECOVERING: READY,
+    STARTING: TESTING,
+    TESTING: STOPPED,
+    STOPPING: STOPPED,
+    ALLOCATING: ALLOCATED,
+}
+"""Phases that end by themselves, and what comes after them."""
+
+
+class Verb(NamedTuple):
+    """Something that can be done to a kind beside create, update and delete."""
+
+    needs: tuple[str, ...]
+    """The phases in which it may begin."""
+    opens: str
+    """The phase that it opens."""
+
+
+UNBUILT = (INITIAL, APPROVED, ALLOCATING, ALLOCATED, CONFIRMED)
+"""A circuit that is not enabled yet."""
+
+VERBS: dict[tuple[str, str], Verb] = {
+    ("VirtualBorderRouter", "confirm"): Verb((UNCONFIRMED,), CREATING),
+    ("VirtualBorderRouter", "terminate"): Verb((READY,), TERMINATING),
+    ("VirtualBorderRouter", "recover"): Verb((TERMINATED,), RECOVERING),
+    # What a provider does to a circuit (`approve`, `allocate`, `enable`) and what its owner does.
+    ("PhysicalConnection", "approve"): Verb((INITIAL,), APPROVED),
+    ("PhysicalConnection", "reject"): Verb((INITIAL,), REJECTED),
+    ("PhysicalConnection", "allocate"): Verb((APPROVED,), ALLOCATING),
+    ("PhysicalConnection", "confirm"): Verb((ALLOCATED,), CONFIRMED),
+    ("PhysicalConnection", "enable"): Verb(UNBUILT, READY),
+    ("PhysicalConnection", "cancel"): Verb((INITIAL, APPROVED, ALLOCATED, CONFIRMED), CANCELED),
+    ("PhysicalConnection", "terminate"): Verb((READY,), TERMINATED),
+    ("FailoverTestJob", "start"): Verb((INIT,), STARTING),
+    ("FailoverTestJob", "stop"): Verb((TESTING,), STOPPING),
+}
+"""By kind and verb."""
