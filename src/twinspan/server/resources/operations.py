@@ -1,0 +1,232 @@
+"""What can be done to resources, inside one unit of work: the one implementation for all kinds and all doors.
+
+Decisions come from elsewhere: types and ranges from `model.decode`, phases and dependencies from `engine.lifecycle`,
+numbers from `engine.quotas`, rules between resources from `engine.resource_rules`. Here they are asked in order, with
+what the store knows.
+
+In: an actor, plain data. Out: resources, or a `ServiceError` and nothing changed. Next: `service.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from twinspan.engine.lifecycle import begin, may, settled
+from twinspan.model.decode import decode
+from twinspan.model.field_plan import fields_of
+from twinspan.model.fields import PROFILES, Profile, ResourceSpec
+from twinspan.model.kinds import STORED_KINDS, Kind
+from twinspan.model.resource import DELETED, READY, Actor, Resource
+from twinspan.model.site import SiteSpec
+from twinspan.server.resources import checks
+from twinspan.server.resources.error import ServiceError, of_findings
+from twinspan.server.resources.ids import new_id
+from twinspan.server.resources.lookup import Lookup
+from twinspan.server.resources.port import Page, Query, Reference, StaleWrite, Work
+from twinspan.server.resources.spec_text import KeptSecrets, merge_patch, null_fields, without_gaps
+
+_IMPLIED: dict[tuple[str, str], dict[str, Any]] = {
+    (kind, verb): {"advertise_to_vpc": verb == "publish"}
+    for kind in ("DestinationRoute", "PolicyRoute")
+    for verb in ("publish", "withdraw")
+}
+"""What a verb changes in the spec by itself."""
+
+REGION: str = fields_of(SiteSpec)["region"].default
+"""Of what stands in no site."""
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the service behaves."""
+
+    async_delay_ms: int = 1000
+    """How long creating, changing and deleting last at the compatible edge; at the others they are over at once."""
+    profile: Profile = "edge"
+    """Which limits hold for resources without a site."""
+
+
+class Operations:
+    """One unit of work of one actor: several operations that happen together or not at all."""
+
+    def __init__(self, work: Work, actor: Actor, now_ns: int, settings: ServiceSettings) -> None:
+        self.work, self.actor, self.now_ns = work, actor, now_ns
+        self._settings = settings
+        self._lookup = Lookup(work, actor, now_ns)
+        self._delay_ms = settings.async_delay_ms if actor.edge == "alibaba" else 0
+
+    # ------------------------------------------------------------------------------------------------ reading
+
+    def get(self, kind: str, resource_id: str) -> Resource:
+        """As it is now. Raises NotFound."""
+        return self._lookup.get(kind, resource_id)
+
+    def list(self, query: Query) -> Page:
+        """One page of what the actor may see."""
+        return self._lookup.page(query)
+
+    def uses(self, kind: str, resource_id: str) -> tuple[Reference, ...]:
+        """What refers to it."""
+        return self._lookup.users(self.get(kind, resource_id))
+
+    # ----------------------------------------------------------------------------------------------- changing
+
+    def create(self, kind: str, plain_spec: dict[str, Any], *, name: str = "", site: str = "") -> Resource:
+        """A new resource. Raises ServiceError."""
+        declared = checks.known_kind(kind)
+        checks.may_write(self.actor)
+        region, profile = self._of_site(declared, site, plain_spec)
+        spec = self._decoded(declared, plain_spec, profile)
+        checks.no_places_of_secrets(spec, self.actor)
+        spec = self._lookup.resolved(spec, site)
+        made = Resource(
+            kind=kind,
+            id=new_id(declared, region),
+            account=checks.owner(self.actor, spec),
+            name=name,
+            site=name if kind == "Site" else site,
+            spec=spec,
+            created_ns=self.now_ns,
+            updated_ns=self.now_ns,
+        )
+        self._name_is_free(made)
+        checks.within_quota(self._lookup, self.work, made)
+        self._refuse(may(made, "create", self._lookup.related(made)))
+        phase, until_ns = begin(kind, "create", self.now_ns, self._delay_ms, spec=spec, edge=self.actor.edge)
+        if phase == "unconfirmed" and made.account == self.actor.account:
+            phase, until_ns = READY, 0
+        made = replace(made, phase=phase, phase_until_ns=until_ns)
+        self.work.insert(made, self.actor)
+        return made
+
+    def patch(self, kind: str, resource_id: str, merge: dict[str, Any], *, generation: int | None = None) -> Resource:
+        """Change name, site or spec by a merge patch (RFC 7396). Raises ServiceError, StaleWrite."""
+        before = self._writable(kind, resource_id, generation)
+        after = self._merged(before, merge)
+        if (after.name, after.site, after.spec) == (before.name, before.site, before.spec):
+            return before
+        return self._changed(before, after, "update")
+
+    def perform(
+        self,
+        kind: str,
+        resource_id: str,
+        verb: str,
+        arguments: dict[str, Any] | None = None,
+        *,
+        generation: int | None = None,
+    ) -> Resource:
+        """Do what the kind has a verb for; `arguments` are a merge patch of the spec. Raises ServiceError."""
+        before = self._writable(kind, resource_id, generation)
+        patch = {**_IMPLIED.get((kind, verb), {}), **(arguments or {})}
+        after = self._merged(before, {"spec": patch}) if patch else before
+        return self._changed(before, after, verb)
+
+    def delete(self, kind: str, resource_id: str, *, generation: int | None = None) -> Resource:
+        """As it is when it goes. Raises ServiceError while something refers to it."""
+        before = self._writable(kind, resource_id, generation)
+        checks.unused_site(self.work, before)
+        self._refuse(may(before, "delete", self._lookup.related(before)))
+        self._delete_what_goes_along(before)
+        phase, until_ns = begin(kind, "delete", self.now_ns, self._delay_ms)
+        after = replace(before, phase=phase, phase_until_ns=until_ns, updated_ns=self.now_ns)
+        if phase == DELETED:
+            self.work.remove(before, self.actor)
+            return after
+        self.work.update(before, replace(after, generation=before.generation + 1), self.actor, "delete")
+        return replace(after, generation=before.generation + 1)
+
+    # ------------------------------------------------------------------------------------------------- inside
+
+    def _changed(self, before: Resource, after: Resource, verb: str) -> Resource:
+        self._refuse(may(before, verb, self._lookup.related(before)))
+        checks.immutable_kept(before, after)
+        if after.name != before.name or after.site != before.site:
+            self._name_is_free(after)
+        phase, until_ns = begin(before.kind, verb, self.now_ns, self._delay_ms, spec=after.spec, edge=self.actor.edge)
+        after = replace(
+            after,
+            generation=before.generation + 1,
+            phase=phase or before.phase,
+            phase_until_ns=until_ns,
+            updated_ns=self.now_ns,
+        )
+        self.work.update(before, after, self.actor, verb)
+        return after
+
+    def _writable(self, kind: str, resource_id: str, generation: int | None) -> Resource:
+        checks.may_write(self.actor)
+        resource = self.get(kind, resource_id)
+        if generation is not None and generation != resource.generation:
+            raise StaleWrite(resource)
+        return resource
+
+    def _merged(self, before: Resource, merge: dict[str, Any]) -> Resource:
+        checks.known_parts(merge)
+        name = checks.text_part(merge, "name", before.name)
+        site = checks.text_part(merge, "site", before.site)
+        patch = merge.get("spec") or {}
+        checks.is_mapping(patch, "spec")
+        if "tags" in merge:
+            patch = {**patch, "tags": merge["tags"]}
+        declared = STORED_KINDS[before.kind]
+        spec = before.spec
+        if patch:
+            kept = KeptSecrets(before.spec)
+            merged = merge_patch(kept.plain, patch, null_fields(declared.spec))
+            _, profile = self._of_site(declared, site, merged)
+            spec = kept.restore(self._decoded(declared, kept.unmask(merged, kept.plain), profile, again=True))
+            checks.no_places_of_secrets(spec, self.actor)
+            spec = self._lookup.resolved(spec, site, before.spec)
+        return replace(before, name=name, site=site, spec=spec)
+
+    def _decoded(self, kind: Kind, plain: dict[str, Any], profile: Profile, *, again: bool = False) -> ResourceSpec:
+        """`again`: everything is there already, so no default of the edge comes into it."""
+        checks.is_mapping(plain, "spec")
+        edge = "native" if again else self.actor.edge
+        decoded = decode(kind.spec, without_gaps(kind.spec, plain), profile=profile, edge=edge)
+        if decoded.value is None:
+            raise of_findings(decoded.findings)
+        return decoded.value
+
+    def _of_site(self, kind: Kind, site: str, plain: dict[str, Any]) -> tuple[str, Profile]:
+        """Region and profile where it stands. Raises ServiceError if there is no such site."""
+        if kind.name == "Site":
+            named = plain.get("profile")
+            return REGION, next((profile for profile in PROFILES if profile == named), self._settings.profile)
+        if not site:
+            return REGION, self._settings.profile
+        spec = self._lookup.site(site).spec
+        assert isinstance(spec, SiteSpec)
+        return spec.region, spec.profile
+
+    def _name_is_free(self, resource: Resource) -> None:
+        checks.name_is_fit(resource)
+        for other in self._same_name(resource):
+            raise ServiceError("conflict", checks.name_taken(resource, other))
+
+    def _same_name(self, resource: Resource) -> Iterator[Resource]:
+        if not resource.name or not (resource.site or resource.kind == "Site"):
+            return
+        site = None if resource.kind == "Site" else resource.site
+        for other in self.work.find(resource.account, resource.kind, resource.name, site):
+            if other.id == resource.id:
+                continue
+            if settled(other, self.now_ns).phase == DELETED:
+                self.work.remove(other, self.actor, "deleted")
+            else:
+                yield other
+
+    def _delete_what_goes_along(self, owner: Resource) -> None:
+        """The empty route table that it was born with, and tests of it that are over."""
+        for use in self._lookup.users(owner):
+            user = self.work.get(use.source_id)
+            if user is not None:
+                self.work.remove(user, self.actor)
+
+    def _refuse(self, refusal: Any) -> None:
+        if refusal is not None:
+            raise ServiceError("conflict", refusal)

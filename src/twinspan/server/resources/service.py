@@ -1,0 +1,221 @@
+"""The resource service: units of work on resources, for every door.
+
+A unit is one operation or several that happen together or not at all, with an idempotency key it happens once however
+often it is asked for, and a dry run decides everything and writes nothing. Every method may be called from any thread;
+on the event loop the writer (`writer.py`) does it.
+
+In: actors, operations. Out: resources, or a `ServiceError`, `StaleWrite`, `Retryable`. Next: `operations.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from twinspan.model.kinds import STORED_KINDS
+from twinspan.model.refusal import Refusal
+from twinspan.model.resource import Actor, Resource
+from twinspan.model.secret import decode_hook, encode_hook
+from twinspan.server.resources.checks import may_write
+from twinspan.server.resources.error import ServiceError
+from twinspan.server.resources.lookup import Lookup
+from twinspan.server.resources.operations import Operations, ServiceSettings
+from twinspan.server.resources.port import Page, Query, Reference, Remembered, ResourceStore, Work
+from twinspan.server.resources.spec_text import masked
+
+T = TypeVar("T")
+DEFAULTS = ServiceSettings()
+MAX_KEY_LENGTH = 64
+"""Of an idempotency key: as the compatible API's ClientToken."""
+
+
+class Once(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that shall happen once: its key, and what it asks for."""
+
+    key: str
+    request: Any
+    """JSON data; the same key with other data is a mistake."""
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(msgspec.json.encode(self.request, order="sorted")).hexdigest()
+
+
+class _DryRun(Exception):
+    """Undoes a unit of work that was only tried."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("dry run")
+        self.answer = answer
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as it is remembered."""
+
+    kind: str = ""
+    resource: msgspec.Raw = msgspec.Raw(b"null")
+    plain: Any = None
+
+
+class ResourceService:
+    def __init__(
+        self, store: ResourceStore, clock: Callable[[], int], settings: ServiceSettings = DEFAULTS
+    ) -> None:
+        """`clock`: nanoseconds of the wall clock."""
+        self.store, self.clock, self.settings = store, clock, settings
+
+    # ------------------------------------------------------------------------------------------- units of work
+
+    def run(
+        self, actor: Actor, work: Callable[[Operations], T], *, dry_run: bool = False, once: Once | None = None
+    ) -> T:
+        """Do `work` as one unit. With `once` it answers a Resource or JSON data."""
+        return self.answer(self._tried(lambda: self.store.change(self.unit(actor, work, dry_run=dry_run, once=once))))
+
+    def unit(
+        self, actor: Actor, work: Callable[[Operations], T], *, dry_run: bool = False, once: Once | None = None
+    ) -> Callable[[Work], T]:
+        """`work` as the store takes it; what comes of it is for `answer`."""
+
+        def do(stored: Work) -> T:
+            now_ns = self.clock()
+            if once is not None:
+                may_write(actor)
+                earlier = _recalled(stored, actor, once, now_ns)
+                if earlier is not None:
+                    return earlier.value  # type: ignore[no-any-return]
+            done = work(Operations(stored, actor, now_ns, self.settings))
+            if dry_run:
+                raise _DryRun(done)
+            if once is not None:
+                kept = Remembered(fingerprint=once.fingerprint, answer=_kept(done))
+                stored.remember(actor.account, once.key, kept, now_ns)
+            return done
+
+        return do
+
+    @staticmethod
+    def answer(result: T | Exception) -> T:
+        """What a unit of work has come to. Raises what it has raised, but for a dry run."""
+        if isinstance(result, _DryRun):
+            return result.answer  # type: ignore[no-any-return]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    @staticmethod
+    def _tried(work: Callable[[], T]) -> T | _DryRun:
+        try:
+            return work()
+        except _DryRun as tried:
+            return tried
+
+    # ---------------------------------------------------------------------------------------- single operations
+
+    def create(  # noqa: PLR0913 - what may be said about one change, named
+        self, actor: Actor, kind: str, plain_spec: dict[str, Any], *, name: str = "", site: str = "",
+        dry_run: bool = False, key: str | None = None,
+    ) -> Resource:  # fmt: skip
+        """See Operations.create."""
+        once = _once(key, ["create", kind, name, site, plain_spec])
+        return self.run(actor, lambda tx: tx.create(kind, plain_spec, name=name, site=site), dry_run=dry_run, once=once)
+
+    def patch(  # noqa: PLR0913 - what may be said about one change, named
+        self, actor: Actor, kind: str, resource_id: str, merge: dict[str, Any], *, generation: int | None = None,
+        dry_run: bool = False, key: str | None = None,
+    ) -> Resource:  # fmt: skip
+        """See Operations.patch."""
+        once = _once(key, ["patch", kind, resource_id, generation, merge])
+        work = _patch(kind, resource_id, merge, generation)
+        return self.run(actor, work, dry_run=dry_run, once=once)
+
+    def delete(
+        self, actor: Actor, kind: str, resource_id: str, *, generation: int | None = None, dry_run: bool = False,
+        key: str | None = None,
+    ) -> Resource:  # fmt: skip
+        """See Operations.delete."""
+        once = _once(key, ["delete", kind, resource_id, generation])
+        return self.run(
+            actor, lambda tx: tx.delete(kind, resource_id, generation=generation), dry_run=dry_run, once=once
+        )
+
+    def perform(  # noqa: PLR0913 - what may be said about one change, named
+        self, actor: Actor, kind: str, resource_id: str, verb: str, arguments: dict[str, Any], *,
+        dry_run: bool = False, key: str | None = None,
+    ) -> Resource:  # fmt: skip
+        """See Operations.perform."""
+        once = _once(key, ["perform", kind, resource_id, verb, arguments])
+        return self.run(actor, lambda tx: tx.perform(kind, resource_id, verb, arguments), dry_run=dry_run, once=once)
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    def get(self, actor: Actor, kind: str, resource_id: str) -> Resource:
+        """As it is now. Raises NotFound."""
+        return self.store.read(lambda view: Lookup(view, actor, self.clock()).get(kind, resource_id))
+
+    def list(self, actor: Actor, query: Query) -> Page:
+        """One page of what the actor may see."""
+        return self.store.read(lambda view: Lookup(view, actor, self.clock()).page(query))
+
+    def uses(self, actor: Actor, kind: str, resource_id: str) -> tuple[Reference, ...]:
+        """What refers to it. Raises NotFound."""
+
+        def ask(lookup: Lookup) -> tuple[Reference, ...]:
+            return lookup.users(lookup.get(kind, resource_id))
+
+        return self.store.read(lambda view: ask(Lookup(view, actor, self.clock())))
+
+
+class _Earlier(msgspec.Struct, frozen=True):
+    value: Any
+
+
+def _once(key: str | None, request: Any) -> Once | None:
+    return None if key is None else Once(key=key, request=request)
+
+
+def _patch(
+    kind: str, resource_id: str, merge: dict[str, Any], generation: int | None
+) -> Callable[[Operations], Resource]:
+    return lambda tx: tx.patch(kind, resource_id, merge, generation=generation)
+
+
+def _recalled(stored: Work, actor: Actor, once: Once, now_ns: int) -> _Earlier | None:
+    """What was answered before. Raises ServiceError if the key went with another request."""
+    if not 1 <= len(once.key) <= MAX_KEY_LENGTH or not once.key.isascii() or not once.key.isprintable():
+        rule = f"A key has 1 to {MAX_KEY_LENGTH} printable ASCII characters."
+        refusal = Refusal(code="key.form", field="key", rule=rule, problem="the key is no such text", remedy="send one")
+        raise ServiceError("invalid", refusal)
+    earlier = stored.recall(actor.account, once.key, now_ns)
+    if earlier is None:
+        return None
+    if earlier.fingerprint != once.fingerprint:
+        refusal = Refusal(
+            code="key.reused",
+            field="key",
+            rule="A key stands for one request.",
+            problem="the same key came with another request within 24 hours",
+            remedy="send a new key with a new request",
+        )
+        raise ServiceError("key_reused", refusal)
+    return _Earlier(_restored(earlier.answer))
+
+
+def _kept(answer: Any) -> bytes:
+    """For the memory of keys: without secrets."""
+    if isinstance(answer, Resource):
+        raw = msgspec.Raw(msgspec.json.encode(masked(answer), enc_hook=encode_hook))
+        return msgspec.json.encode(_Kept(kind=answer.kind, resource=raw))
+    return msgspec.json.encode(_Kept(plain=answer), enc_hook=encode_hook)
+
+
+def _restored(answer: bytes) -> Any:
+    kept = msgspec.json.decode(answer, type=_Kept)
+    if not kept.kind:
+        return kept.plain
+    plain = msgspec.json.decode(kept.resource)
+    spec = msgspec.convert(plain.pop("spec"), type=STORED_KINDS[kept.kind].spec, dec_hook=decode_hook)
+    return Resource(spec=spec, **plain)
