@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+from tests.inprocess.certificates import client_authority, client_certificate
 from tests.inprocess.site import Cloud, Site, free_port, until
 
 from twinspan.agent.cloud_connection.manager import ConnectionManager, ManagerPorts
@@ -12,13 +14,15 @@ from twinspan.agent.journal import Journal
 from twinspan.model.cloud_management import CloudManagement, CloudServer
 from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.secret import Secret
+from twinspan.server.authority import authorities, fingerprint_of_pem
 
 
 class Device:
     """A connection manager without services."""
 
     def __init__(self, site: Site, config: CloudManagement) -> None:
-        trust = TrustStore(Journal(site.new_folder("device")))
+        self.folder = site.new_folder("device")
+        trust = TrustStore(Journal(self.folder))
         ports = ManagerPorts(record=lambda *_: None)
         self.manager = ConnectionManager(DeviceIdentity(serial="SN1"), "boot", trust, (), ports)
         self.manager.configure(config)
@@ -99,3 +103,40 @@ async def test_another_authority_than_the_configured_one_is_found_at_tls(site: S
     await device.settled()
     assert device.manager.status().failure == "authority"
     assert [topic for topic, _ in await device.failures()] == ["tls", "state"]
+
+
+async def test_a_client_certificate_without_its_file_is_found_at_the_proof_with_its_place(site: Site) -> None:
+    cloud = await site.cloud()
+    pinned = fingerprint_of_pem(authorities(cloud.folder)[0])
+    config = msgspec.structs.replace(settings(cloud), certificate=True, fingerprint=pinned)
+    device = Device(site, config)
+    await device.settled()
+    found = await device.failures()
+    assert [topic for topic, _ in found] == ["password", "state"]
+    assert str(device.folder / "device.pem") in found[0][1]
+
+
+async def test_a_client_certificate_without_a_fingerprint_is_found_at_tls(site: Site) -> None:
+    cloud = await site.cloud()
+    device = Device(site, msgspec.structs.replace(settings(cloud), certificate=True))
+    client_certificate(device.folder, client_authority(), "SN1").rename(device.folder / "device.pem")
+    await device.settled()
+    found = await device.failures()
+    assert [topic for topic, _ in found] == ["tls", "state"]
+    assert "fingerprint" in found[0][1]
+
+
+async def test_the_doctor_says_what_the_serial_is_proved_with(site: Site) -> None:
+    cloud = await site.cloud()
+    cloud.add("SN1", credential="token", password=Secret("one-time-token-1"))
+    token = msgspec.structs.replace(settings(cloud), password=None, enrolment_token=Secret("one-time-token-1"))
+    device = Device(site, token)
+    await device.settled()
+    said = [check.detail for check in await device.manager.examine() if check.topic == "password"]
+    assert said == ["an own secret, made in place of the one-time token"]
+
+
+async def test_no_password_is_found_even_while_the_server_cannot_be_reached(site: Site) -> None:
+    device = Device(site, msgspec.structs.replace(settings(None), password=None))
+    await device.settled()
+    assert [topic for topic, _ in await device.failures()] == ["password", "port", "state"]

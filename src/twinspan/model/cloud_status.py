@@ -36,6 +36,7 @@ ProcessState = Literal[
 FailureReason = Literal[
     "no_server",
     "no_password",
+    "certificate",
     "source_address",
     "vpn_instance",
     "name",
@@ -60,6 +61,7 @@ FailureReason = Literal[
 FAILURE_TEXT: dict[FailureReason, str] = {
     "no_server": "No cloud server is configured or learned",
     "no_password": "The server demands a password and none is set",
+    "certificate": "The client certificate of this device cannot be used",
     "source_address": "The source address is not on this device",
     "vpn_instance": "The VPN instance does not exist",
     "name": "The domain name could not be resolved",

@@ -77,6 +77,7 @@ _TELLING: tuple[FailureReason, ...] = (
     "handshake",
     "busy",
     "no_password",
+    "certificate",
     "version",
     "not_admitted",
     "hardware",
@@ -192,7 +193,7 @@ class Attempts:
             return self._trust.context(pin.authorities, wall_ns(steady_ns()), certificate=config.certificate)
         except OSError as error:  # also ssl.SSLError
             detail = f"{self._trust.certificate_file}: {error.strerror or 'no certificate with its key'}"
-            raise DialFailed("no_password", detail) from error
+            raise DialFailed("certificate", detail) from error
 
     def _renewed_context(self, config: CloudManagement, target: Target, pin: Pin) -> Callable[[], ssl.SSLContext]:
         """By whom the server is trusted at that moment."""

@@ -20,6 +20,7 @@ from twinspan.wire.cloud_connection.server_order import Endpoint, dial_order
 
 _REMEDIES: dict[FailureReason, str] = {
     "no_password": "cloud-management server password simple STRING, or have DHCP send option 252",
+    "certificate": "put certificate and key, PEM, into {file}; or: undo twinspan cloud-management certificate",
     "source_address": "give an address of this device as source-ip, or leave it out",
     "vpn_instance": "make the VPN instance, or leave vpn-instance out",
     "name": "check the spelling and the DNS servers (display dns server); the resolver must know the name",
@@ -42,6 +43,8 @@ _REMEDIES: dict[FailureReason, str] = {
     "closed": "a firewall or proxy may break it off, or the server restarts; its log says more",
 }
 
+_NOBODY_VOUCHES = "a device with a certificate needs the server's fingerprint configured"
+
 
 async def examine(
     config: CloudManagement | None, dhcp_domain: str | None, status: CloudStatus, attempts: Attempts, trust: TrustStore
@@ -50,14 +53,14 @@ async def examine(
     if config is None:
         return (_check("server", "", None, "this device has no cloud-management settings", "cloud-management server"),)
     order = dial_order(config, dhcp_domain)
-    checks = [_servers(order, status), _password(status), _clock(status, trust)]
+    checks = [_servers(order, status), _proof(config, status, trust), _clock(status, trust)]
     for endpoint in order:
-        checks += [check async for check in _endpoint(endpoint, attempts, trust, config.fingerprint)]
+        checks += [check async for check in _endpoint(endpoint, attempts, trust, config)]
     return (*checks, _serial(status), _state(status))
 
 
 async def _endpoint(
-    endpoint: Endpoint, attempts: Attempts, trust: TrustStore, wanted: str | None
+    endpoint: Endpoint, attempts: Attempts, trust: TrustStore, config: CloudManagement
 ) -> AsyncIterator[CloudCheck]:
     name = f"{endpoint.domain} port {endpoint.port}"
     try:
@@ -68,11 +71,12 @@ async def _endpoint(
         return
     yield _check("dns", name, True, ", ".join(target.address for target in targets))
     for target in targets:
-        for check in await _target(target, trust, wanted):
+        for check in await _target(target, trust, config):
             yield check
 
 
-async def _target(target: Target, trust: TrustStore, wanted: str | None) -> list[CloudCheck]:
+async def _target(target: Target, trust: TrustStore, config: CloudManagement) -> list[CloudCheck]:
+    wanted = config.fingerprint
     where = f"{target.address} port {target.port}"
     try:
         offered = await fetch_authorities(target, lambda _: None, blind_context())
@@ -83,6 +87,8 @@ async def _target(target: Target, trust: TrustStore, wanted: str | None) -> list
     pin = trust.memory.pins.get(target.domain)
     if pin is not None and not still_trusted(pin, wanted):
         pin = None
+    if pin is None and wanted is None and config.certificate:
+        return [*found, _check("tls", where, False, _NOBODY_VOUCHES, "twinspan cloud-management fingerprint HEX")]
     authorities = pin.authorities if pin is not None else acceptable(offered, wanted)
     if not authorities:
         shown = ", ".join(fingerprint(pem)[:16] + "…" for pem in acceptable(offered, None)[:4]) or "no certificate"
@@ -112,9 +118,19 @@ def _did(server: ServerEntry) -> str:
     return f", failed {times}: {FAILURE_TEXT[server.failure]}" if server.failure else ""
 
 
-def _password(status: CloudStatus) -> CloudCheck:
-    if status.password_source == "none" and status.failure == "no_password":
-        return _check("password", "", False, FAILURE_TEXT["no_password"], _REMEDIES["no_password"])
+def _proof(config: CloudManagement, status: CloudStatus, trust: TrustStore) -> CloudCheck:
+    """What it would prove its serial number with."""
+    if status.failure in ("no_password", "certificate"):
+        detail = f"{FAILURE_TEXT[status.failure]}: {status.failure_detail}"
+        return _check("password", "", False, detail, _REMEDIES[status.failure].format(file=trust.certificate_file))
+    if config.certificate:
+        return _check("password", "", True, f"a client certificate, {trust.certificate_file}")
+    if status.password_source == "none":
+        if trust.memory.secret is not None:
+            return _check("password", "", True, "an own secret, made in place of the one-time token")
+        if config.enrolment_token is not None:
+            return _check("password", "", True, "a one-time token")
+        return _check("password", "", False, "none is set, and a server demands one", _REMEDIES["no_password"])
     return _check("password", "", True, f"set, source: {status.password_source}")
 
 
