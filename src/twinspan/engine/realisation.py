@@ -73,14 +73,16 @@ def bindings(
             problems.append(problem)
         else:
             found[node] = serial
+    claims: dict[str, list[str]] = {}
     for serial, config in sorted(present.items()):
-        if config.site != site or config.node in devices or serial in devices.values() or serial in others:
-            continue
-        if config.node in found:
-            both = f"devices {found[config.node]} and {serial} both say that they are node {config.node}"
-            problems.append(f"{both}: name one of them in the site's field devices")
+        if config.site == site and config.node not in devices and serial not in {*devices.values(), *others}:
+            claims.setdefault(config.node, []).append(serial)
+    for node, serials in claims.items():
+        if len(serials) == 1:
+            found[node] = serials[0]
         else:
-            found[config.node] = serial
+            both = f"devices {' and '.join(serials)} all say that they are node {node}"
+            problems.append(f"{both}, so none of them is told anything: name one in the site's field devices")
     return found, tuple(problems)
 
 
@@ -102,17 +104,24 @@ def _unusable(
 def pushes(
     site: str, configs: Mapping[str, DeviceConfig], bound: Mapping[str, str], present: Mapping[str, DeviceConfig]
 ) -> tuple[Push, ...]:
-    """Which devices must be told something. A bound node that the site has no more goes back to its base config."""
-    found = []
-    for node, serial in sorted(bound.items()):
-        before, wanted = present[serial], configs.get(node)
-        if wanted is None and (before.site, before.node) != (site, node):
-            continue  # it never was this node
-        after = with_own_part(wanted, before) if wanted is not None else base_config(before)
-        if after != structs.replace(before, generation=after.generation):
-            more = structs.replace(after, generation=before.generation + 1)
-            found.append(Push(serial=serial, node=node, config=more))
-    return tuple(found)
+    """Which devices must be told something.
+
+    A bound node that the site has no more goes back to its base config, and so does a device whose node is another one
+    now.
+    """
+    wanted: dict[str, DeviceConfig] = {}
+    for serial, before in present.items():
+        replaced = bound.get(before.node, serial) != serial and serial not in bound.values()
+        if before.site == site and (replaced or bound.get(before.node) == serial):
+            wanted[serial] = base_config(before)
+    for node, serial in bound.items():
+        if node in configs:
+            wanted[serial] = with_own_part(configs[node], present[serial])
+    return tuple(
+        Push(serial=serial, node=config.node, config=structs.replace(config, generation=present[serial].generation + 1))
+        for serial, config in sorted(wanted.items())
+        if config != present[serial]
+    )
 
 
 def _bare(link: Link) -> Link:

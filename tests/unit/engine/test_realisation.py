@@ -115,8 +115,9 @@ def test_the_device_of_a_node_is_the_one_the_site_names(present: dict[str, Devic
 def test_two_devices_that_claim_a_node_are_a_problem(present: dict[str, DeviceConfig]) -> None:
     known = present | {"TS-SPARE": present["TS-AB12-gateway"]}
     bound, (problem,) = bindings("two-spans", {}, {}, known)
-    assert "TS-AB12-gateway and TS-SPARE both say that they are node gateway" in problem
-    assert bound["gateway"] == "TS-AB12-gateway"
+    assert "TS-AB12-gateway and TS-SPARE all say that they are node gateway" in problem
+    assert "gateway" not in bound
+    assert not {"TS-AB12-gateway", "TS-SPARE"} & {push.serial for push in pushes("two-spans", {}, bound, known)}
 
 
 def test_a_device_without_a_config_here_is_not_cut_off(present: dict[str, DeviceConfig]) -> None:
@@ -133,3 +134,14 @@ def test_a_device_cannot_be_two_nodes_nor_of_two_sites(present: dict[str, Device
     bound, (problem,) = bindings("two-spans", {"gateway": "TS-AB12-vbr"}, {"TS-AB12-vbr": "other"}, present)
     assert "gateway" not in bound
     assert "site other names device TS-AB12-vbr too" in problem
+
+
+def test_a_device_whose_node_is_another_one_now_goes_back_to_its_base(
+    site: Deployment, managed: dict[str, Managed], present: dict[str, DeviceConfig]
+) -> None:
+    old, spare = managed["gateway"], "TS-SPARE"
+    known = present | {old.serial: old.config, spare: base_config(old.config)}
+    bound, _ = bindings("two-spans", {"gateway": spare}, {}, known)
+    told = {push.serial: push.config for push in pushes(site.site, site.configs, bound, known)}
+    assert told[spare].bgp == site.configs["gateway"].bgp
+    assert (told[old.serial].bgp, told[old.serial].cloud) == (None, old.config.cloud)
