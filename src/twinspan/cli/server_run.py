@@ -53,7 +53,7 @@ MAX_WORKERS = 64
     default=0.0,
     show_default=True,
     metavar="SECONDS",
-    help="At the end, give devices so long to leave one by one.",
+    help="At the end, send devices away one by one within this time; they come back as spread.",
 )
 @click.option("--plain", is_flag=True, help="Without TLS, on loopback only: for measuring.")
 def run(state_dir: Path, port: int, workers: int, plain: bool, **options: Any) -> int:

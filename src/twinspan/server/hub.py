@@ -36,7 +36,6 @@ from twinspan.wire.cloud_connection.messages import (
     REGISTRATION_PATH,
     Authorities,
     CloseCode,
-    Drain,
     RegistrationRequest,
     Subconnections,
     UnbindingCode,
@@ -99,7 +98,6 @@ class Hub:
         self._tickets = TicketOffice(settings.tickets)
         self.tunnels: dict[str, Tunnel] = {}
         self.admin: AdminApi | None = None
-        self.draining = False
         self._logins: dict[Front, None] = {}
         self._arrived = 0
         self._announced: tuple[tuple[str, ...] | None, bytes] = (None, b"")
@@ -352,13 +350,6 @@ class Hub:
         del self._expected[serial]
         if self.store.release(serial, expected.epoch, why, wall_ns()):
             self.note(serial, "down", why, epoch=expected.epoch)
-
-    async def drain(self, within_s: float) -> None:
-        """A planned restart: ask every device to come back at a moment of its own."""
-        self.draining = True
-        message = encode(Drain(after_ms=500, within_ms=int(within_s * 1000)))
-        for tunnel in tuple(self.tunnels.values()):
-            tunnel.socket.send(message)
 
     def note(self, serial: str, kind: EventKind, detail: str, *, epoch: int | None = None) -> None:
         """An event of the history."""

@@ -28,6 +28,7 @@ from twinspan.server.commands import CommandQueue
 from twinspan.server.config_store import ConfigTable
 from twinspan.server.diagnostics import DiagnosticsService
 from twinspan.server.door import AdminDoor, HubRelay
+from twinspan.server.drain import drain
 from twinspan.server.events import Event, EventLog
 from twinspan.server.front import Front
 from twinspan.server.housekeeping import Heard, Housekeeping
@@ -167,8 +168,7 @@ class Worker:
         for server in listening:
             server.close()
         if self._options.drain_s:
-            await self.hub.drain(self._options.drain_s)
-            await pause(self._options.drain_s)
+            await drain(self.hub.tunnels, self._options.drain_s)
         await self.hub.shut()
         for task in tasks:
             task.cancel()
