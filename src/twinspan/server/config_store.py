@@ -6,11 +6,20 @@ service owns it. Next: `services.ConfigService`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from twinspan.server.services import WantedConfig
 from twinspan.server.store import DeviceStore
 from twinspan.wire.cloud_connection.services import ConfigTaken
+
+_WANT = (
+    "INSERT INTO wanted_config (serial, generation, digest, config, revision) "
+    "VALUES (?, ?, ?, ?, (SELECT COALESCE(MAX(revision), 0) + 1 FROM wanted_config)) "
+    "ON CONFLICT (serial) DO UPDATE SET generation = excluded.generation, digest = excluded.digest, "
+    "config = excluded.config, revision = excluded.revision, taken_digest = NULL, refusal = ''"
+)
 
 
 class ConfigState(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +49,27 @@ class ConfigTable:
     def want(self, serial: str, config: WantedConfig) -> None:
         """On disk before it returns."""
         with self._store.change() as connection:
-            connection.execute(
-                "INSERT INTO wanted_config (serial, generation, digest, config, revision) "
-                "VALUES (?, ?, ?, ?, (SELECT COALESCE(MAX(revision), 0) + 1 FROM wanted_config)) "
-                "ON CONFLICT (serial) DO UPDATE SET generation = excluded.generation, digest = excluded.digest, "
-                "config = excluded.config, revision = excluded.revision, taken_digest = NULL, refusal = ''",
-                (serial, config.generation, config.digest, config.config),
-            )
+            connection.execute(_WANT, (serial, config.generation, config.digest, config.config))
+
+    def replace(self, serial: str, digest: str, config: WantedConfig) -> bool:
+        """`want`, if the one that is wanted now is still the one of that digest. Whether it was."""
+        with self._store.change() as connection:
+            found = connection.execute("SELECT digest FROM wanted_config WHERE serial = ?", (serial,)).fetchone()
+            same = found is not None and found[0] == digest
+            if same:
+                connection.execute(_WANT, (serial, config.generation, config.digest, config.config))
+        return same
+
+    def of_site(self, owner: str, site: str, serials: Iterable[str] = ()) -> dict[str, WantedConfig]:
+        """By serial: those of the owner's devices whose config says that it is of that site, and of these serials."""
+        named = tuple(serials)
+        rows = self._store.hot.execute(
+            "SELECT serial, generation, digest, config FROM wanted_config JOIN device USING (serial) "
+            "WHERE device.owner = ? AND (json_extract(CAST(config AS TEXT), '$.site') = ? "
+            f"OR serial IN ({', '.join('?' * len(named))}))",
+            (owner, site, *named),
+        )
+        return {row[0]: WantedConfig(generation=row[1], digest=row[2], config=row[3]) for row in rows}
 
     def taken(self, serial: str, answer: ConfigTaken) -> None:
         """What the device said to it."""

@@ -126,7 +126,12 @@ ALTER TABLE wanted_config ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX wanted_config_revision ON wanted_config (revision);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG, _CONFIG_REVISION)
+_CONFIG_SITE = """
+-- Whose config says that it is of a site: asked with every change of one.
+CREATE INDEX wanted_config_site ON wanted_config (json_extract(CAST(config AS TEXT), '$.site'));
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG, _CONFIG_REVISION, _CONFIG_SITE)
 """Step n leads from version n to n + 1. A step that was ever released is never changed."""
 VERSION = len(MIGRATIONS)
 
