@@ -115,12 +115,15 @@ func connect(c Command) Outcome {
 	return o
 }
 
-// handshake: TCP and TLS alone, then the end.
+// handshake: TCP and TLS alone. They stay until "drop": an end that comes at once would reach the server before the
+// client's last message of the handshake has been looked at, and half of the work would not be done.
 func handshake(c Command) Outcome {
 	return run(c.Count, c.Inflight, func(int) error {
 		link, err := dial(c.Target, c.TLS)
 		if err == nil {
-			link.close()
+			lock.Lock()
+			work = append(work, link)
+			lock.Unlock()
 		}
 		return err
 	})
