@@ -14,25 +14,36 @@ import secrets
 import msgspec
 
 from twinspan.model.errors import Rejected
+from twinspan.model.resource import Role
 from twinspan.model.secret import Secret
 from twinspan.server.store import DeviceStore
 
 PREFIX = "twinspan_"
 """So that people and secret scanners know a token when they see one."""
 ADMINISTRATOR = "administrator"
+_SCOPE = re.compile(r"[a-z][a-z0-9-]{0,40}(:read)?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 NAME_RULE = "1 to 63 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks. Without an account it is an administrator, who may do everything."""
+    """Who asks. Without an account it is for the whole server."""
 
     label: str
     account: str | None
+    role: Role = "operator"
+    scopes: tuple[str, ...] = ()
+    """What of the API it is for: first parts of paths, with `:read` for reading alone. Empty: all."""
 
     @property
     def administrator(self) -> bool:
-        return self.account is None
+        return self.account is None and self.role != "viewer"
+
+    def may_use(self, area: str, *, change: bool) -> bool:
+        """Whether role and scopes allow requests below /api/v1/`area`."""
+        if change and self.role == "viewer":
+            return False
+        return not self.scopes or area in self.scopes or (not change and f"{area}:read" in self.scopes)
 
     def may_see(self, owner: str | None) -> bool:
         """Whether a device of `owner` is theirs to see and change."""
@@ -48,17 +59,44 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     devices: int
 
 
+class NewToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A token to be made."""
+
+    account: str | None
+    label: str
+    """Beside those of the same account."""
+    role: Role = "operator"
+    scopes: tuple[str, ...] = ()
+    expires_at_ns: int | None = None
+    """None: never."""
+
+
+class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a token."""
+
+    label: str
+    account: str | None
+    role: Role
+    scopes: tuple[str, ...]
+    created_at_ns: int
+    expires_at_ns: int | None
+
+
 class Accounts:
     def __init__(self, store: DeviceStore) -> None:
         self._store = store
 
-    def authenticate(self, token: str) -> Principal | None:
-        """Who shows that token. The look-up goes by its hash, so its time tells nothing about the tokens there are."""
+    def authenticate(self, token: str, now_ns: int = 0) -> Principal | None:
+        """Who shows that token; None if there is none such, or it has expired.
+
+        The look-up goes by its hash, so its time tells nothing about the tokens there are.
+        """
         digest = _digest(token)
-        row = self._store.hot.execute("SELECT hash, label, account FROM token WHERE hash = ?", (digest,)).fetchone()
-        if row is None or not hmac.compare_digest(row[0], digest):
+        row = self._store.hot.execute(_FIND_TOKEN, (digest,)).fetchone()
+        if row is None or not hmac.compare_digest(row[0], digest) or (row[5] is not None and row[5] <= now_ns):
             return None
-        return Principal(label=row[1], account=row[2])
+        scopes = tuple(row[4].split()) if row[4] else ()
+        return Principal(label=row[1], account=row[2], role=row[3], scopes=scopes)
 
     def renew_administrator(self, now_ns: int) -> Secret:
         """A new administrator's token; the one before is worth nothing from now on."""
@@ -73,7 +111,7 @@ class Accounts:
                 raise Rejected(f"the account {name} exists already", remedy="choose another name")
             connection.execute("INSERT INTO account (name, created_at_ns, note) VALUES (?, ?, ?)", (name, now_ns, note))
             token = _new_token()
-            connection.execute(_INSERT_TOKEN, (_digest(token.reveal()), name, name, now_ns))
+            connection.execute(_INSERT_TOKEN, (_digest(token.reveal()), name, name, now_ns, "operator", "", None))
         return token
 
     def renew(self, name: str, now_ns: int) -> Secret:
@@ -102,15 +140,66 @@ class Accounts:
         )
         return tuple(Account(name=row[0], note=row[1], created_at_ns=row[2], devices=row[3]) for row in rows)
 
+    def add_token(self, wish: NewToken, now_ns: int) -> Secret:
+        """One more token of an account, or of the whole server. Raises Rejected."""
+        if wish.account is not None and wish.account not in self.names():
+            raise Rejected(f"there is no account {wish.account}", remedy="list them: twinspan server account list")
+        if not _NAME.fullmatch(wish.label):
+            raise Rejected(f"{wish.label!r} cannot be the label of a token", remedy=f"give {NAME_RULE}")
+        if (wish.account is None) == (wish.role == "operator"):
+            raise Rejected(
+                f"a token of {wish.account or 'the whole server'} cannot be {wish.role}",
+                remedy="an account's are operator or viewer, the whole server's administrator or viewer",
+            )
+        if wish.expires_at_ns is not None and wish.expires_at_ns <= now_ns:
+            raise Rejected("the token would have expired already", remedy="give a time that is to come")
+        wrong = next((scope for scope in wish.scopes if not _SCOPE.fullmatch(scope)), None)
+        if wrong is not None:
+            raise Rejected(f"{wrong!r} cannot be a scope", remedy="for example vpcs, or devices:read")
+        token, label = _new_token(), f"{wish.account or ADMINISTRATOR}/{wish.label}"
+        values = (wish.account, now_ns, wish.role, " ".join(wish.scopes), wish.expires_at_ns)
+        with self._store.change() as connection:
+            if connection.execute("SELECT 1 FROM token WHERE label = ?", (label,)).fetchone():
+                raise Rejected(f"there is a token {label} already", remedy="choose another label, or remove that one")
+            connection.execute(_INSERT_TOKEN, (_digest(token.reveal()), label, *values))
+        return token
+
+    def tokens(self) -> tuple[TokenRow, ...]:
+        """All tokens by label; of the tokens themselves nothing is known any more."""
+        rows = self._store.hot.execute(
+            "SELECT label, account, role, scopes, created_at_ns, expires_at_ns FROM token ORDER BY label"
+        )
+        return tuple(
+            TokenRow(
+                label=row[0],
+                account=row[1],
+                role=row[2],
+                scopes=tuple(row[3].split()),
+                created_at_ns=row[4],
+                expires_at_ns=row[5],
+            )
+            for row in rows
+        )
+
+    def remove_token(self, label: str) -> None:
+        """It is worth nothing from now on. Raises Rejected if there is none of that label."""
+        with self._store.change() as connection:
+            if not connection.execute("DELETE FROM token WHERE label = ?", (label,)).rowcount:
+                raise Rejected(f"there is no token {label}", remedy="list them: twinspan server token list")
+
     def _renew(self, label: str, account: str | None, now_ns: int) -> Secret:
         token = _new_token()
         with self._store.change() as connection:
             connection.execute("DELETE FROM token WHERE label = ?", (label,))
-            connection.execute(_INSERT_TOKEN, (_digest(token.reveal()), label, account, now_ns))
+            role = "operator" if account else "administrator"
+            connection.execute(_INSERT_TOKEN, (_digest(token.reveal()), label, account, now_ns, role, "", None))
         return token
 
 
-_INSERT_TOKEN = "INSERT INTO token (hash, label, account, created_at_ns) VALUES (?, ?, ?, ?)"
+_FIND_TOKEN = "SELECT hash, label, account, role, scopes, expires_at_ns FROM token WHERE hash = ?"
+_INSERT_TOKEN = (
+    "INSERT INTO token (hash, label, account, created_at_ns, role, scopes, expires_at_ns) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 def _new_token() -> Secret:

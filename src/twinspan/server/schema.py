@@ -131,7 +131,26 @@ _CONFIG_SITE = """
 CREATE INDEX wanted_config_site ON wanted_config (json_extract(CAST(config AS TEXT), '$.site'));
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG, _CONFIG_REVISION, _CONFIG_SITE)
+_ACCESS = """
+-- What a token may do, on which paths (empty: all), and until when. One without an account is for the whole server.
+ALTER TABLE token ADD COLUMN role TEXT NOT NULL DEFAULT 'operator';
+ALTER TABLE token ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
+ALTER TABLE token ADD COLUMN expires_at_ns INTEGER;
+UPDATE token SET role = 'administrator' WHERE account IS NULL;
+
+-- Keys of the compatible API. Its signatures need the secret itself, so it is sealed and not hashed.
+CREATE TABLE access_key (
+  id TEXT PRIMARY KEY,
+  account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE,
+  label TEXT NOT NULL,
+  role TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  created_at_ns INTEGER NOT NULL,
+  expires_at_ns INTEGER
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG, _CONFIG_REVISION, _CONFIG_SITE, _ACCESS)
 """Step n leads from version n to n + 1. A step that was ever released is never changed."""
 VERSION = len(MIGRATIONS)
 

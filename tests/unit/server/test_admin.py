@@ -91,7 +91,8 @@ def test_the_file_holds_no_token(api: Api) -> None:
 
 
 def test_who_am_i(api: Api) -> None:
-    assert api.ask("alice", "GET", "/whoami")[1]["principal"] == {"label": "alice", "account": "alice"}
+    alice = {"label": "alice", "account": "alice", "role": "operator", "scopes": []}
+    assert api.ask("alice", "GET", "/whoami")[1]["principal"] == alice
     assert api.ask("administrator", "GET", "/whoami")[1]["administrator"] is True
 
 
