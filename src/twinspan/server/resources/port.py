@@ -118,8 +118,10 @@ class ReadView(Protocol):
     def referring_to(self, resource_id: str) -> tuple[Reference, ...]:
         """What uses this?"""
 
-    def changes(self, *, after: int, account: str | None, limit: int = 500) -> tuple[Change, ...]:
-        """The audit from there on, oldest first."""
+    def changes(
+        self, *, after: int, account: str | None, resource_id: str | None = None, limit: int = 500
+    ) -> tuple[Change, ...]:
+        """The audit from there on, oldest first: all of it, or of one account, or of one resource (gone or not)."""
 
     def newest_change(self) -> int:
         """`seq` of the newest change; 0: there is none. Cheap: who follows changes asks it several times a second."""
