@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from twinspan.engine.reference_walk import rename
+from twinspan.engine.site_drafts import disassemble
 from twinspan.model.fields import ResourceSpec
 from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.resource import READY, Resource
+from twinspan.model.site import Site
 
 
 def resource(
@@ -36,3 +39,23 @@ def of_spec(
         created_ns=0,
         updated_ns=0,
     )
+
+
+def stored(site: Site) -> tuple[Resource, list[Resource]]:
+    """A site as the store would have it: its own resource, and all of them, with made-up ids and rising times."""
+    drafts = disassemble(site)
+    ids = {draft.key: f"{STORED_KINDS[draft.kind].id_prefix}{number}" for number, draft in enumerate(drafts)}
+    resources = [
+        Resource(
+            kind=draft.kind,
+            id=ids[draft.key],
+            account="a",
+            name=draft.name,
+            site="" if draft.kind == "Site" else site.site,
+            spec=rename(draft.spec, lambda _, key: ids[key]),
+            created_ns=number,
+            updated_ns=number,
+        )
+        for number, draft in enumerate(drafts, start=1)
+    ]
+    return resources[-1], resources

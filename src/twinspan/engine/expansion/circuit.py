@@ -35,6 +35,11 @@ def virtual_border_routers(site: Site) -> Site:
     """A site without a VBR gets one; VLAN and bandwidth of a hosted circuit come from the circuit."""
     if not site.virtual_border_routers:
         site = add(site, "virtual_border_routers", "vbr", make(VirtualBorderRouterSpec, site.profile))
+    return settle_virtual_border_routers(site)
+
+
+def settle_virtual_border_routers(site: Site) -> Site:
+    """The fields of VBRs that are left out."""
     for name, vbr in site.virtual_border_routers.items():
         site = fill(site, "virtual_border_routers", name, physical_connection=only(site.physical_connections))
         circuit = site.physical_connections.get(site.virtual_border_routers[name].physical_connection)
@@ -93,9 +98,7 @@ def _taken(site: Site) -> list[str]:
 
 def bgp_groups(site: Site) -> Site:
     """Every VBR of this account has an IPv4 group, and an IPv6 group where it enables IPv6."""
-    default = only(site.virtual_border_routers, _own)
-    for name in site.bgp_groups:
-        site = fill(site, "bgp_groups", name, virtual_border_router=default)
+    site = settle_bgp_groups(site)
     for vbr_name, vbr in site.virtual_border_routers.items():
         if not _own(vbr):
             continue
@@ -107,20 +110,32 @@ def bgp_groups(site: Site) -> Site:
             name = free_name(f"{vbr_name}-ipv6", site.bgp_groups)
             group = make(BgpGroupSpec, site.profile, virtual_border_router=vbr_name, ip_version="ipv6")
             site = add(site, "bgp_groups", name, group)
+    return settle_bgp_groups(site)
+
+
+def settle_bgp_groups(site: Site) -> Site:
+    """The fields of BGP groups that are left out."""
+    default = only(site.virtual_border_routers, _own)
     for name in site.bgp_groups:
-        site = fill(site, "bgp_groups", name, peer_asn=site.gateway.local_asn)
+        site = fill(site, "bgp_groups", name, virtual_border_router=default, peer_asn=site.gateway.local_asn)
     return site
 
 
 def bgp_peers(site: Site) -> Site:
     """Every group has a peer. One that is made here has a direct circuit, so its BFD counts one hop."""
-    for name in site.bgp_peers:
-        site = fill(site, "bgp_peers", name, bgp_group=only(site.bgp_groups))
+    site = settle_bgp_peers(site)
     used = {peer.bgp_group for peer in site.bgp_peers.values()}
     for group_name in site.bgp_groups:
         if group_name not in used:
             peer = make(BgpPeerSpec, site.profile, bgp_group=group_name, bfd_hop_count=1)
             site = add(site, "bgp_peers", free_name(group_name, site.bgp_peers), peer)
+    return settle_bgp_peers(site)
+
+
+def settle_bgp_peers(site: Site) -> Site:
+    """The fields of BGP peers that are left out."""
+    for name in site.bgp_peers:
+        site = fill(site, "bgp_peers", name, bgp_group=only(site.bgp_groups))
     for name, spec in site.bgp_peers.items():
         group = site.bgp_groups.get(spec.bgp_group)
         vbr = site.virtual_border_routers.get(group.virtual_border_router) if group is not None else None
@@ -151,6 +166,14 @@ def health_checks(site: Site) -> Site:
         if _own(vbr) and vbr_name not in watched:
             check = make(HealthCheckSpec, site.profile, virtual_border_router=vbr_name)
             site = add(site, "health_checks", free_name(vbr_name, site.health_checks), check)
+    return settle_health_checks(site)
+
+
+def settle_health_checks(site: Site) -> Site:
+    """The fields of VBR health checks that are left out."""
+    default = only(site.virtual_border_routers, _own)
+    for name in site.health_checks:
+        site = fill(site, "health_checks", name, virtual_border_router=default)
     for name, spec in site.health_checks.items():
         target = site.virtual_border_routers.get(spec.virtual_border_router)
         source = ""

@@ -45,6 +45,11 @@ def office_networks(site: Site) -> Site:
     for name, vpc in site.vpcs.items():
         if vpc.role == "office" and name not in homes and not (site.office_networks and "" in homes):
             site = add(site, "office_networks", free_name(name, site.office_networks), OfficeNetworkSpec(vpc=name))
+    return settle_office_networks(site)
+
+
+def settle_office_networks(site: Site) -> Site:
+    """The fields of office networks that are left out."""
     home = only(site.vpcs, lambda vpc: vpc.role == "office")
     for name, office in site.office_networks.items():
         vpc_name = office.vpc or home
@@ -59,6 +64,11 @@ def cen(site: Site) -> Site:
         site = add(site, "cens", "cen", CenSpec())
     if not site.transit_routers:
         site = add(site, "transit_routers", "transit-router", TransitRouterSpec())
+    return settle_transit_routers(site)
+
+
+def settle_transit_routers(site: Site) -> Site:
+    """The fields of transit routers that are left out."""
     for name in site.transit_routers:
         site = fill(site, "transit_routers", name, cen=only(site.cens), region=site.region)
     return site
@@ -90,6 +100,11 @@ def attachments(site: Site) -> Site:
             if owner not in attached and spec.account == "current":
                 name = free_name(f"{owner}-attachment", site.attachments)
                 site = add(site, "attachments", name, AttachmentSpec(**{field: owner}))
+    return settle_attachments(site)
+
+
+def settle_attachments(site: Site) -> Site:
+    """The fields of attachments that are left out; `null` and `[]` are no gaps."""
     for name, attachment in site.attachments.items():
         router = attachment.transit_router or only(site.transit_routers)
         table = _system_table(site, "transit_router", router)

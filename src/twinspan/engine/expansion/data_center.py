@@ -10,7 +10,7 @@ from twinspan.engine.expansion.draft import add, fill, fill_part, only
 from twinspan.model.data_center import HostSpec
 from twinspan.model.decode import make
 from twinspan.model.dhcp_service import DhcpServiceSpec
-from twinspan.model.dns_service import DnsServiceSpec
+from twinspan.model.dns_service import CLOUD_DNS_SERVERS, DnsServiceSpec
 from twinspan.model.site import PROBE_PREFIX, Site
 from twinspan.model.span import SpanSpec
 
@@ -18,6 +18,8 @@ from twinspan.model.span import SpanSpec
 def data_center(site: Site) -> Site:
     """The gateway's addresses behind and before it, and one host to measure from."""
     center = site.data_center
+    if not center.prefixes:
+        return site
     address6 = addressing.first_host(center.ipv6_prefixes[0]) if center.ipv6_prefixes else ""
     site = fill_part(
         site,
@@ -38,10 +40,19 @@ def name_services(site: Site) -> Site:
         site = add(site, "dns_services", "dns", make(DnsServiceSpec, site.profile))
     if not site.dhcp_services:
         site = add(site, "dhcp_services", "dhcp", make(DhcpServiceSpec, site.profile))
-    dns = next(iter(site.dns_services.values()))
-    resolvers = dns.servers if dns.method == "dhcp" else (site.data_center.gateway_address,)
+    return settle_name_services(site)
+
+
+def settle_name_services(site: Site) -> Site:
+    """The fields of DHCP services that are left out."""
+    dns = next(iter(site.dns_services.values()), None)
+    forwards = dns is not None and dns.method == "forward"
+    own = dns.servers if dns is not None else CLOUD_DNS_SERVERS
+    resolvers = (site.data_center.gateway_address,) if forwards else own
     for name, dhcp in site.dhcp_services.items():
-        prefix = dhcp.prefix or site.data_center.prefixes[0]
+        prefix = dhcp.prefix or next(iter(site.data_center.prefixes), "")
+        if not prefix:
+            continue
         size = addressing.network(prefix).num_addresses
         site = fill(
             site,

@@ -29,16 +29,34 @@ def vpn_gateways(site: Site) -> Site:
     """A site without a VPN gateway gets one, in the user VPC if there is one."""
     if not site.vpn_gateways:
         site = add(site, "vpn_gateways", "vpn-gateway", make(VpnGatewaySpec, site.profile))
-    users = [name for name, vpc in site.vpcs.items() if vpc.role == "user" and vpc.account == "current"]
-    home = USER if USER in users else (users[0] if len(users) == 1 else ("" if users else only(site.vpcs)))
+    home = _home(site)
     for name in site.vpn_gateways:
         site = fill(site, "vpn_gateways", name, vpc=home)
-        vpc = site.vpn_gateways[name].vpc
         if _has_two_tunnels(site, name):
-            site = _second_vswitch(site, name, vpc)
-        site = fill(site, "vpn_gateways", name, vswitch=_first_vswitch(site, vpc))
-        site = _internet_addresses(site, name)
+            site = _second_vswitch(site, name, site.vpn_gateways[name].vpc)
+        site = _settled_gateway(site, name)
     return site
+
+
+def settle_vpn_gateways(site: Site) -> Site:
+    """The fields of VPN gateways that are left out."""
+    home = _home(site)
+    for name in site.vpn_gateways:
+        site = _settled_gateway(fill(site, "vpn_gateways", name, vpc=home), name)
+    return site
+
+
+def _settled_gateway(site: Site, name: str) -> Site:
+    site = fill(site, "vpn_gateways", name, vswitch=_first_vswitch(site, site.vpn_gateways[name].vpc))
+    return _internet_addresses(site, name)
+
+
+def _home(site: Site) -> str:
+    """The VPC of a VPN gateway that names none."""
+    users = [name for name, vpc in site.vpcs.items() if vpc.role == "user" and vpc.account == "current"]
+    if USER in users:
+        return USER
+    return users[0] if len(users) == 1 else ("" if users else only(site.vpcs))
 
 
 def _first_vswitch(site: Site, vpc: str) -> str:
@@ -92,6 +110,11 @@ def customer_gateways(site: Site) -> Site:
     """The data centre as the VPN gateway knows it: the gateway's public address and ASN."""
     if not site.customer_gateways:
         site = add(site, "customer_gateways", "customer-gateway", make(CustomerGatewaySpec, site.profile))
+    return settle_customer_gateways(site)
+
+
+def settle_customer_gateways(site: Site) -> Site:
+    """The fields of customer gateways that are left out."""
     for name in site.customer_gateways:
         site = fill(site, "customer_gateways", name, ip_address=site.gateway.public_address, asn=site.gateway.local_asn)
     return site
@@ -101,6 +124,11 @@ def ipsec_connections(site: Site) -> Site:
     """A site without a connection gets one: static in a user VPC, with BGP in an office VPC as the seed demands."""
     if not site.ipsec_connections:
         site = add(site, "ipsec_connections", "vpn", make(IpsecConnectionSpec, site.profile, bgp=_made_bgp(site)))
+    return settle_ipsec_connections(site)
+
+
+def settle_ipsec_connections(site: Site) -> Site:
+    """The fields of IPsec connections that are left out."""
     for name, connection in site.ipsec_connections.items():
         site = fill(
             site,
@@ -176,6 +204,11 @@ def destination_routes(site: Site) -> Site:
                     weight=weight,
                 )
                 site = add(site, "destination_routes", name, route)
+    return settle_vpn_routes(site)
+
+
+def settle_vpn_routes(site: Site) -> Site:
+    """The fields of destination- and policy-based routes that are left out."""
     for section in ("destination_routes", "policy_routes"):
         for name in getattr(site, section):
             site = fill(site, section, name, ipsec_connection=only(site.ipsec_connections))
