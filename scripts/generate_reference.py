@@ -94,13 +94,14 @@ def default_text(field: Field) -> str:
     if field.required:
         return "**required**"
     if "filled" in field.extra:
-        return f"*{field.extra['filled']}*"
-    if "defaults" in field.extra:
+        shown = f"*{field.extra['filled']}*"
+    elif "defaults" in field.extra:
         shown = ", ".join(f"{profile}: `{value}`" for profile, value in sorted(field.extra["defaults"].items()))
     else:
         shown = value_text(field.default)
-    cloud = field.extra.get("cloud_default")
-    return f"{shown}; API: {value_text(cloud)}" if cloud is not None and cloud != field.default else shown
+    cloud = field.extra.get("cloud_default", field.default)
+    differs = cloud != field.default or ("filled" in field.extra and "cloud_default" in field.extra)
+    return f"{shown}; API: {value_text(cloud)}" if differs else shown
 
 
 def value_text(value: object) -> str:

@@ -47,6 +47,7 @@ class AttachmentSpec(ResourceSpec, frozen=True, kw_only=True):
             source=ADVANCED,
             ref="RouteTable",
             filled="the transit router's system table",
+            cloud_default=None,
         ),
     ] = ""
     route_table_propagation: Annotated[
@@ -57,6 +58,7 @@ class AttachmentSpec(ResourceSpec, frozen=True, kw_only=True):
             source=ADVANCED,
             ref="RouteTable",
             filled="the transit router's system table",
+            cloud_default=(),
         ),
     ] = None
     auto_publish_routes: Annotated[

@@ -8,7 +8,7 @@ reference pages. In: plain arguments. Out: `msgspec.Meta`. Next: the modules of 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 Profile = Literal["edge", "cloud"]
 """`cloud`: the limits of the cloud that the seed describes. `edge`: what Twinspan's own nodes can do (default)."""
@@ -49,7 +49,7 @@ def about(  # noqa: PLR0913 - a declaration: every argument is named and most ar
     defaults: Mapping[Profile, object] | None = None,
     ranges: Sequence[tuple[int, int]] | None = None,
     excluded: Mapping[int, str] | None = None,
-    cloud_default: object = None,
+    cloud_default: object = UNSET,
     immutable: bool = False,
     api: str | None = None,
 ) -> Meta:
@@ -75,11 +75,12 @@ def about(  # noqa: PLR0913 - a declaration: every argument is named and most ar
         "defaults": defaults,
         "ranges": ranges,
         "excluded": excluded,
-        "cloud_default": cloud_default,
         "immutable": immutable or None,
         "api": api,
     }
     extra: dict[str, Any] = {"source": source, **{key: value for key, value in named.items() if value is not None}}
+    if cloud_default is not UNSET:  # None is a default too: nothing
+        extra["cloud_default"] = cloud_default
     return Meta(description=description, extra=extra, extra_json_schema=_json_schema(extra) or None)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from twinspan.model.attachment import AttachmentSpec
 from twinspan.model.bgp_group import BgpGroupSpec
 from twinspan.model.decode import decode, make
 from twinspan.model.fields import Profile
@@ -115,3 +116,13 @@ def test_an_error_text_shows_no_control_characters_and_no_novels() -> None:
     (finding,) = decode(VirtualBorderRouterSpec, {"mtu": "\x1b[2J" + "x" * 500}, profile="edge").findings
     assert "\x1b" not in finding.value
     assert len(finding.value) <= 60
+
+
+def test_the_compatible_edge_leaves_route_learning_and_forwarding_off() -> None:
+    """Its cloud ticks neither by default (CreateTransitRouterVpcAttachment); the site file does."""
+    cloud = decode(AttachmentSpec, {"vpc": "v"}, profile="cloud", edge="alibaba").value
+    site_file = decode(AttachmentSpec, {"vpc": "v"}, profile="cloud").value
+    assert cloud is not None
+    assert site_file is not None
+    assert (cloud.route_table_association, cloud.route_table_propagation) == (None, ())
+    assert (site_file.route_table_association, site_file.route_table_propagation) == ("", None)
