@@ -1,13 +1,15 @@
-"""The admin API without its transport: who asks, what for, and which function does it.
+"""The native API without its transport: who asks, what for, and which function does it.
 
 In: method, path, headers and body of one HTTP request, the time. Out: status, headers, body. Every path begins with
-/api/v1/ and needs a bearer token: an administrator's, or an account's for its own devices. The functions stand in
-`admin_devices.py`, `admin_commands.py` and `admin_accounts.py`. Next: the hub calls it.
+/api/v1/ and needs a bearer token: an administrator's, or an account's for its own devices and resources. The functions
+stand in the modules named in `ROUTES`. Next: the door calls it.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -17,10 +19,14 @@ from twinspan.model.secret import encode_hook
 from twinspan.server import admin_accounts, admin_commands, admin_config, admin_devices
 from twinspan.server.accounts import Principal
 from twinspan.server.admin_route import Call, Office, Result, Route
+from twinspan.server.clock import steady_ns
+from twinspan.server.metrics import Metrics
 from twinspan.server.problem import (
     ADMINISTRATOR_ONLY,
     CONTENT_TYPE,
     NO_SUCH_PATH,
+    NOT_FOR_THIS,
+    TOO_FAST,
     UNAUTHORIZED,
     Problem,
     ProblemRaised,
@@ -29,90 +35,139 @@ from twinspan.server.problem import (
     problem,
 )
 from twinspan.server.registry import NoSuchDevice, Refused
+from twinspan.server.resources import api, event_stream
+from twinspan.server.resources.error import ServiceError
+from twinspan.server.resources.port import StaleWrite
+from twinspan.server.resources.problems import service_problem, stale_problem
+from twinspan.server.resources.rate_limit import RateLimit, RateSettings
 
 PREFIX = "/api/v1"
-MAX_QUERY_FIELDS = 20
-ROUTES: tuple[Route, ...] = admin_devices.ROUTES + admin_config.ROUTES + admin_commands.ROUTES + admin_accounts.ROUTES
+MAX_QUERY_FIELDS = 40
+FLAGS = frozenset({"dry_run"})
+"""Fields of a query that mean something without a value."""
+ROUTES: tuple[Route, ...] = (
+    admin_devices.ROUTES + admin_config.ROUTES + admin_commands.ROUTES + admin_accounts.ROUTES
+    + api.ROUTES + event_stream.ROUTES
+)  # fmt: skip
+UNLIMITED = RateSettings(per_s=0)
 _BEARER = re.compile(r"Bearer +([!-~]{1,256})", re.IGNORECASE)
+_BY_AREA: dict[str, list[Route]] = {}
+for _route in ROUTES:
+    _BY_AREA.setdefault(_route.path.split("/")[1], []).append(_route)
+_OPEN_TO_ALL = frozenset({"whoami", "openapi.json"})
+"""What every good token may read, whatever its scopes."""
 
 
 class AdminResponse(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: dict[str, str]
     body: bytes
+    stream: AsyncIterator[bytes] | None = None
+    """Instead of a body."""
 
 
 class Admin:
-    """One per worker. All of it runs on the event loop but the making of passwords."""
+    """One per worker. What it does on the event loop takes microseconds; writing is the writer's."""
 
-    def __init__(self, office: Office) -> None:
-        self.office = office
+    def __init__(self, office: Office, rate: RateSettings = UNLIMITED, metrics: Metrics | None = None) -> None:
+        self.office, self.rate = office, RateLimit(rate)
+        self.metrics = metrics or Metrics()
 
-    async def handle(self, method: str, path: str, headers: dict[str, str], body: bytes, now_ns: int) -> AdminResponse:
+    async def handle(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, now_ns: int, address: str = ""
+    ) -> AdminResponse:
         """One request; header names are in lower case, the path has its query. Never raises for what a client did."""
+        since_ns = steady_ns()
         try:
-            result = await self._call(method, path, headers, body, now_ns)
+            response = _response(await self._call(method, path, headers, body, now_ns, address))
+        except ServiceError as error:
+            response = _problem_response(*service_problem(error))
+        except StaleWrite as error:
+            response = _problem_response(*stale_problem(error))
         except ProblemRaised as raised:
-            return _problem_response(raised.problem)
+            response = _problem_response(raised.problem, raised.headers)
         except Refused as refused:
-            return _problem_response(faults_problem(refused.faults))
+            response = _problem_response(faults_problem(refused.faults))
         except NoSuchDevice as error:
-            return _problem_response(problem(404, "no-such-device", error.message, field="serial", remedy=error.remedy))
+            found = problem(404, "no-such-device", error.message, field="serial", remedy=error.remedy)
+            response = _problem_response(found)
         except Rejected as error:
-            return _problem_response(problem(409, "conflict", error.message, remedy=error.remedy))
+            response = _problem_response(problem(409, "conflict", error.message, remedy=error.remedy))
         except Retryable as error:
             busy = problem(503, "busy", error.message, remedy=error.remedy)
-            return _problem_response(busy, {"retry-after": str(max(1, round(error.delay_s)))})
-        content = msgspec.json.encode(result.value, enc_hook=encode_hook)
-        return AdminResponse(status=result.status, headers=_headers("application/json"), body=content)
+            response = _problem_response(busy, {"retry-after": str(max(1, math.ceil(error.delay_s)))})
+        self.metrics.answered("native", response.status, steady_ns() - since_ns)
+        return response
 
-    def principal(self, headers: dict[str, str]) -> Principal:
+    def principal(self, headers: dict[str, str], now_ns: int) -> Principal:
         """Who asks; for a WebSocket of a shell as well. Raises ProblemRaised with 401."""
         found = _BEARER.fullmatch(headers.get("authorization", ""))
         # Without a token the look-up is done all the same: the answer comes after the same time.
-        principal = self.office.accounts.authenticate(found.group(1) if found else "")
+        principal = self.office.accounts.authenticate(found.group(1) if found else "", now_ns)
         if principal is None:
+            self.metrics.refused("native", "token")
             raise ProblemRaised(UNAUTHORIZED)
         return principal
 
-    async def _call(self, method: str, path: str, headers: dict[str, str], body: bytes, now_ns: int) -> Result:
-        principal = self.principal(headers)
+    async def _call(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, now_ns: int, address: str
+    ) -> Result:
+        principal = self.principal(headers, now_ns)
+        wait_s = self.rate.wait_s(principal.label, now_ns)
+        if wait_s is not None:
+            self.metrics.refused("native", "rate")
+            raise ProblemRaised(TOO_FAST, {"retry-after": str(max(1, math.ceil(wait_s)))})
         url = urlsplit(path)
         if not url.path.startswith(f"{PREFIX}/"):
             raise ProblemRaised(NO_SUCH_PATH)
         parts = [unquote(part) for part in url.path.removeprefix(f"{PREFIX}/").split("/")]
-        route, names = self._find(method, parts)
+        route, names = _find(method, parts)
         if route.administrator and not principal.administrator:
             raise ProblemRaised(ADMINISTRATOR_ONLY)
+        if parts[0] not in _OPEN_TO_ALL and not principal.may_use(parts[0], change=route.changes):
+            raise ProblemRaised(NOT_FOR_THIS)
         call = Call(
             office=self.office,
             principal=principal,
             names=names,
-            query=_query(url.query),
+            query=_query(url.query) if url.query else {},
             body=body,
             content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
             now_ns=now_ns,
+            headers=headers,
+            address=address,
         )
         return await route.function(call)
 
-    def _find(self, method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
-        allow = []
-        for route in ROUTES:
-            names = route.match(parts)
-            if names is None:
-                continue
-            if route.method == method:
-                return route, names
-            allow.append(route.method)
-        raise ProblemRaised(not_allowed(tuple(allow)) if allow else NO_SUCH_PATH)
+
+def _find(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
+    allow = []
+    for route in _BY_AREA.get(parts[0], ()):
+        names = route.match(parts)
+        if names is None:
+            continue
+        if route.method == method:
+            return route, names
+        allow.append(route.method)
+    raise ProblemRaised(not_allowed(tuple(dict.fromkeys(allow))) if allow else NO_SUCH_PATH)
 
 
 def _query(text: str) -> dict[str, str]:
     try:
-        return dict(parse_qsl(text, max_num_fields=MAX_QUERY_FIELDS))
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError as error:
         remedy = f"give up to {MAX_QUERY_FIELDS}"
         raise ProblemRaised(problem(422, "query", "The query has too many fields", remedy=remedy)) from error
+    return {name: value for name, value in fields if value or name in FLAGS or name.startswith("tag.")}
+
+
+def _response(result: Result) -> AdminResponse:
+    headers = _headers("application/json") | dict(result.headers)
+    if result.stream is not None:
+        return AdminResponse(status=result.status, headers=headers, body=b"", stream=result.stream)
+    value = result.value
+    body = value if isinstance(value, bytes) else msgspec.json.encode(value, enc_hook=encode_hook)
+    return AdminResponse(status=result.status, headers=headers, body=body)
 
 
 def _problem_response(found: Problem, more: dict[str, str] | None = None) -> AdminResponse:

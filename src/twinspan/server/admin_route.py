@@ -6,8 +6,8 @@ In: nothing. Out: types. Next: `admin_devices.py`, `admin_commands.py`, `admin_a
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -20,6 +20,10 @@ from twinspan.server.problem import ProblemRaised, faults_problem, problem
 from twinspan.server.registry import Fault, NoSuchDevice, Registry
 from twinspan.server.store import DeviceRow, DeviceStore
 from twinspan.server.unbinding import Unbinding
+
+if TYPE_CHECKING:
+    from twinspan.server.resources.event_stream import Followers
+    from twinspan.server.resources.writer import Writer
 
 T = TypeVar("T")
 _AT = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
@@ -44,6 +48,10 @@ class Office:
         self.accounts, self.registry = Accounts(store), Registry(store)
         self.commands, self.unbinding = CommandQueue(store), unbinding
         self.configs = ConfigTable(store)
+        self.resources: Writer | None = None
+        """The resource service; None: this server keeps none."""
+        self.followers: Followers | None = None
+        """Who follows its changes."""
         self.reports: Mapping[str, bytes] = {}
         """Serial to the JSON of its newest report, as far as this worker knows."""
 
@@ -66,6 +74,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     content_type: str
     now_ns: int
+    headers: Mapping[str, str] = {}
+    """Names in lower case."""
+    address: str = ""
+    """Where the request came from."""
 
     def read(self, kind: type[T]) -> T:
         """The JSON body as a value. Raises ProblemRaised naming the field."""
@@ -97,6 +109,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     value: Any
     status: int = 200
+    headers: Mapping[str, str] = {}
+    stream: AsyncIterator[bytes] | None = None
+    """Instead of a value: what is sent piece by piece until it ends or the client goes."""
 
 
 Function = Callable[[Call], Awaitable[Result]]
@@ -109,6 +124,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     function: Function
     administrator: bool = False
+    reads: bool = False
+    """It changes nothing, whatever its method: a viewer may do it."""
+
+    @property
+    def changes(self) -> bool:
+        return self.method != "GET" and not self.reads
 
     def match(self, parts: list[str]) -> dict[str, str] | None:
         """The variable parts, if this path is meant."""

@@ -1,22 +1,27 @@
-"""The administrators' door: HTTP requests and shells on the same port as the devices.
+"""The door of people and programs: HTTP requests and shells on the same port as the devices.
 
-In: requests below /api/. Out: answers of `admin.Admin`; a WebSocket for a shell. Next: `admin`, `shell`.
+In: requests below /api/, to / and to the paths of `plain_paths`. Out: answers, streamed ones too; a WebSocket for a
+shell. Next: `admin`, the compatible door, `shell`.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from twinspan.drivers.websocket import WebSocket
 from twinspan.model.errors import TwinspanError
-from twinspan.server.admin import PREFIX, Admin
+from twinspan.server.admin import PREFIX, Admin, AdminResponse
 from twinspan.server.clock import wall_ns
 from twinspan.server.commands import QueuedCommand
 from twinspan.server.diagnostics import DiagnosticsService
 from twinspan.server.front import Front, HttpRequest
 from twinspan.server.hub import Hub
+from twinspan.server.plain_paths import PATHS, PlainPaths
 from twinspan.server.problem import ProblemRaised, problem
 from twinspan.server.shell import CliService, Shell
 from twinspan.wire.cloud_connection.server import Answer
@@ -42,21 +47,75 @@ class HubRelay:
         await self._hub.end(serial, worker, code, reason)
 
 
-class AdminDoor:
-    """Between `Front` and the admin API."""
+class CompatibleDoor(Protocol):
+    """The compatible API, as this door calls it."""
 
-    def __init__(self, admin: Admin, cli: CliService) -> None:
+    async def handle(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, now_ns: int, address: str
+    ) -> AdminResponse:
+        """One request to `/`; never raises for what a client did."""
+
+
+class AdminDoor:
+    """Between `Front` and the APIs."""
+
+    def __init__(self, admin: Admin, cli: CliService, plain_paths: PlainPaths | None = None) -> None:
         self._admin, self._cli = admin, cli
+        self._plain_paths = plain_paths
+        self.compatible: CompatibleDoor | None = None
+        """Whoever answers requests to `/`."""
 
     async def handle(self, front: Front, request: HttpRequest) -> None:
         """One request, answered."""
-        response = await self._admin.handle(request.method, request.path, request.headers, request.body, wall_ns())
-        front.respond(response.status, response.headers, response.body)
+        response = await self._response(front, request)
+        if response.status not in {401, 403}:
+            front.stay()
+        if response.stream is None:
+            front.respond(response.status, response.headers, response.body)
+        else:
+            await self._stream(front, response, response.stream)
+
+    def takes(self, path: str) -> bool:
+        """`/` is the compatible API's; some paths are for whoever watches over the server."""
+        name = path.partition("?")[0]
+        return (name == "/" and self.compatible is not None) or (self._plain_paths is not None and name in PATHS)
+
+    def refused_body(self) -> None:
+        """Counted."""
+        self._admin.metrics.refused("front", "body")
+
+    async def _response(self, front: Front, request: HttpRequest) -> AdminResponse:
+        method, path, headers, address = request.method, request.path, request.headers, front.address
+        name = path.partition("?")[0]
+        if name == "/" and self.compatible is not None:
+            return await self.compatible.handle(method, path, headers, request.body, wall_ns(), address)
+        if self._plain_paths is not None and name in PATHS:
+            return await self._plain_paths.handle(method, name, headers, address)
+        return await self._admin.handle(method, path, headers, request.body, wall_ns(), address)
+
+    async def _stream(self, front: Front, response: AdminResponse, stream: AsyncIterator[bytes]) -> None:
+        """Piece by piece, until it ends, the client goes, or does not read."""
+        reader = asyncio.current_task()
+        assert reader is not None
+        front.on_lost = reader.cancel
+        front.begin(response.status, response.headers)
+        try:
+            async for piece in stream:
+                if not front.send(piece):
+                    if not front.gone:
+                        self._admin.metrics.refused("native", "slow")
+                        front.cut()
+                    break
+        finally:
+            front.on_lost = None
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
+            front.finish()
 
     def is_known(self, headers: dict[str, str]) -> bool:
         """Whether they show a token that is good."""
         try:
-            self._admin.principal(headers)
+            self._admin.principal(headers, wall_ns())
         except ProblemRaised:
             return False
         return True
@@ -64,7 +123,7 @@ class AdminDoor:
     def upgrade(self, request: HttpRequest) -> WebSocket | Answer:
         """GET /api/v1/devices/{serial}/shell?columns=..&rows=.. as a WebSocket."""
         try:
-            principal = self._admin.principal(request.headers)
+            principal = self._admin.principal(request.headers, wall_ns())
             url = urlsplit(request.path)
             parts = url.path.removeprefix(f"{PREFIX}/").split("/")
             if len(parts) != 3 or (parts[0], parts[2]) != ("devices", "shell"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import http
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 MAX_HEADER_BYTES = 8 << 10
 MAX_ADMIN_BODY_BYTES = 8 << 20
 """A CSV file of serials, or a whole config."""
+MAX_UNREAD_BYTES = 1 << 20
+"""Of a streamed answer: who lets more wait does not read."""
+KEPT_NS = 60 * 1_000_000_000
+"""A connection with a good token may be silent for so long, beyond what every connection may."""
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
@@ -71,6 +76,7 @@ class Front(asyncio.BufferedProtocol):
         "_body_bytes",
         "_buffer",
         "_busy",
+        "_discarded",
         "_headers",
         "_hub",
         "_login",
@@ -78,6 +84,7 @@ class Front(asyncio.BufferedProtocol):
         "_transport",
         "_url",
         "admitted",
+        "on_lost",
         "since_ns",
     )
 
@@ -93,6 +100,10 @@ class Front(asyncio.BufferedProtocol):
         self._url = b""
         self._body_bytes = 0
         self._binding = b""
+        self._discarded = -1
+        """Bytes of a refused body that may still come; below zero: none was refused."""
+        self.on_lost: Callable[[], object] | None = None
+        """Called when the connection ends while its answer is a stream."""
         self.since_ns = 0
         self.admitted = False
         """It has passed the gate."""
@@ -109,6 +120,9 @@ class Front(asyncio.BufferedProtocol):
         return _SHARED
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._discarded >= 0:
+            self._discard(nbytes)
+            return
         self._buffer += _SHARED[:nbytes]
         if not self._busy:
             self._read()
@@ -117,6 +131,8 @@ class Front(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.left(self)
+        if self.on_lost is not None:
+            self.on_lost()
 
     # ------------------------------------------------------------------------------------------------ for the hub
 
@@ -165,6 +181,38 @@ class Front(asyncio.BufferedProtocol):
         self._busy = False
         if self._buffer:
             self._read()
+
+    def stay(self) -> None:
+        """Whoever shows a good token may keep the connection for the next request."""
+        self.since_ns = steady_ns() + KEPT_NS
+
+    def begin(self, status: int, headers: dict[str, str]) -> None:
+        """The head of an answer that is sent piece by piece and ends with the connection."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._hub.left(self)  # it is no login that takes too long
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._transport.write(f"{_STATUS_LINES[status]}{head}Connection: close\r\n\r\n".encode())
+
+    def send(self, piece: bytes) -> bool:
+        """One piece. False if the client has gone, or does not read what it was sent."""
+        if self._transport is None or self._transport.is_closing():
+            return False
+        if self._transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            return False
+        self._transport.write(piece)
+        return True
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has ended the connection."""
+        return self._transport is None or self._transport.is_closing()
+
+    def finish(self) -> None:
+        """The end of a streamed answer."""
+        self.on_lost = None
+        if self._transport is not None:
+            self._transport.close()
 
     def cut(self) -> None:
         """It takes too long."""
@@ -227,8 +275,23 @@ class Front(asyncio.BufferedProtocol):
         known = self._url.startswith(b"/api/") and admin is not None and admin.is_known(self._headers)
         limit = MAX_ADMIN_BODY_BYTES if known else MAX_BODY_BYTES
         if self._body_bytes > limit:
-            self.refuse(413, "protocol", f"the body is longer than {limit} bytes")
+            self._refuse_body(limit)
         return self._body_bytes <= limit
+
+    def _refuse_body(self, limit: int) -> None:
+        """The answer first; then the body is taken and thrown away, since a reset would take the answer with it."""
+        self._discarded = self._body_bytes - len(self._buffer)
+        self._buffer = b""
+        self._busy = True
+        body = encode(Failure(reason="protocol", detail=f"the body is longer than {limit} bytes"))
+        self._transport.write(_response(Answer(status=413, body=body, close=True)))
+        self._hub.refused_body()
+        self._discard(0)
+
+    def _discard(self, nbytes: int) -> None:
+        self._discarded = max(0, self._discarded - nbytes)
+        if not self._discarded:
+            self._transport.close()
 
     def _upgrade(self, raw: bytes) -> None:
         """Hand the connection over, with the request and whatever followed it."""

@@ -140,10 +140,15 @@ class Hub:
             self._login_step(front, request)
         elif path == AUTHORITY_PATH and request.method == "GET":
             front.answer(Answer(status=200, body=encode(Authorities(certificates=self.settings.authorities()))))
-        elif path.startswith("/api/") and self.admin is not None:
+        elif self.admin is not None and (path.startswith("/api/") or self.admin.takes(path)):
             self.spawn(self.admin.handle(front, request), "admin request")
         else:
             front.refuse(404, "protocol", "no such path")
+
+    def refused_body(self) -> None:
+        """A request was refused for the length of its body."""
+        if self.admin is not None:
+            self.admin.refused_body()
 
     def upgrade(self, front: Front, request: HttpRequest) -> WebSocket | None:
         """The WebSocket for this request; None after a refusal."""

@@ -38,3 +38,9 @@ class AdminApi(Protocol):
 
     def is_known(self, headers: dict[str, str]) -> bool:
         """Whether they show a token that is good."""
+
+    def takes(self, path: str) -> bool:
+        """Whether a path that is not below /api/ is its as well."""
+
+    def refused_body(self) -> None:
+        """Somebody sent a body that is too long."""

@@ -22,7 +22,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int
     detail: str = ""
     field: str = ""
+    rule: str = ""
+    """Id of the rule that is broken; stable."""
+    value: str = ""
+    """The offending value as text, where it may be shown."""
     remedy: str = ""
+    generation: int | None = None
+    """With status 412: the one that is stored now."""
     faults: tuple[Fault, ...] = ()
     allow: tuple[str, ...] = ()
     """Methods that there are, with status 405."""
@@ -31,9 +37,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ProblemRaised(Exception):
     """Ends the work on a request; `admin.py` answers with the problem."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, headers: dict[str, str] | None = None) -> None:
         super().__init__(problem.title)
-        self.problem = problem
+        self.problem, self.headers = problem, headers or {}
 
 
 def problem(status: int, kind: str, title: str, *, detail: str = "", field: str = "", remedy: str = "") -> Problem:
@@ -62,6 +68,13 @@ UNAUTHORIZED = problem(
     remedy="send `Authorization: Bearer TOKEN`; `twinspan server init` on the server's machine shows the first one",
 )
 """The same for no token and for a wrong one."""
+NOT_FOR_THIS = problem(
+    403,
+    "scope",
+    "This token is not for that",
+    remedy="a viewer changes nothing, and a token with scopes is for those alone: use another one",
+)
+TOO_FAST = problem(429, "rate", "Too many requests with this token", remedy="wait as long as Retry-After says")
 NO_SUCH_PATH = problem(404, "path", "There is nothing at this path", remedy="the paths begin with /api/v1/")
 ADMINISTRATOR_ONLY = problem(
     403, "administrator-only", "Only an administrator may do this", remedy="use the administrator's token"

@@ -56,6 +56,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     remedy: str
     serial: str = ""
     line: int | None = None
+    rule: str = ""
+    """Id of the rule that it breaks, where it has one."""
+    value: str = ""
+    """What stands there, as text."""
 
 
 class Refused(Rejected):

@@ -61,9 +61,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResourceService:
-    def __init__(
-        self, store: ResourceStore, clock: Callable[[], int], settings: ServiceSettings = DEFAULTS
-    ) -> None:
+    def __init__(self, store: ResourceStore, clock: Callable[[], int], settings: ServiceSettings = DEFAULTS) -> None:
         """`clock`: nanoseconds of the wall clock."""
         self.store, self.clock, self.settings = store, clock, settings
 
