@@ -63,7 +63,7 @@ class SiteChanges(Struct, frozen=True, kw_only=True):
     operations: tuple[Operation, ...] = ()
     """All of it, in order."""
     ids: Mapping[str, str] = {}
-    """Key to id of what is stored and stays."""
+    """Key to id of what is stored. Whoever carries the operations out writes there what it creates."""
 
     @property
     def count(self) -> int:
@@ -97,7 +97,7 @@ def changes(wanted: Iterable[Draft], stored: Iterable[Resource]) -> SiteChanges:
         ),
         deletes=tuple(there[key] for key in gone),
         operations=_operations(drafts, there, specs, set(updates), anew, set(gone)),
-        ids={key: one.id for key, one in there.items() if key not in anew and key in drafts},
+        ids={key: one.id for key, one in there.items()},
     )
 
 
