@@ -295,11 +295,12 @@ def take_over(
     protocol.connection_made(transport)
     while received:
         room = protocol.get_buffer(-1)
-        part = received[: len(room)]
+        part, received = received[: len(room)], received[len(room) :]
         room[: len(part)] = part
-        received = received[len(part) :]
-        with contextlib.suppress(RuntimeError):
+        try:  # noqa: SIM105 - in the way of every upgrade: no object for it
             protocol.buffer_updated(len(part))
+        except RuntimeError:
+            pass
     return protocol
 
 

@@ -14,14 +14,17 @@ from picows import WSListener, WSUpgradeResponse, WSUpgradeResponseWithListener
 
 from twinspan.wire.cloud_connection.messages import SUBPROTOCOL
 
+_REQUEST = (
+    b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+)
+
 
 def bare_request(key: str) -> bytes:
     """A handshake request that was checked already, with nothing in it but its key, for `take_over` as a server.
 
     picows reads it once more, and keeps it.
     """
-    head = "GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    return f"{head}Sec-WebSocket-Key: {key}\r\n\r\n".encode()
+    return b"%s%s\r\n\r\n" % (_REQUEST, key.encode("ascii"))
 
 
 class Switching(WSUpgradeResponse):
@@ -31,6 +34,7 @@ class Switching(WSUpgradeResponse):
     """
 
     _HEAD = f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n".encode()
+    _REST = b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
 
     def __init__(self) -> None:
         self.status = http.HTTPStatus.SWITCHING_PROTOCOLS
@@ -45,8 +49,8 @@ class Switching(WSUpgradeResponse):
     def to_bytes(self) -> bytearray:
         """With the one header that differs, and the greeting behind it: one packet instead of two."""
         accept = self.headers["Sec-WebSocket-Accept"].encode()
-        head = self._HEAD + b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + accept
-        return bytearray(head + b"\r\n\r\n" + (text_frame(self._greeting) if self._greeting else b""))
+        greeting = text_frame(self._greeting) if self._greeting else b""
+        return bytearray(b"%s%s%s\r\n\r\n%s" % (self._HEAD, self._REST, accept, greeting))
 
 
 def text_frame(message: bytes) -> bytes:

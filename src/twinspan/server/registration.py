@@ -84,9 +84,8 @@ class Gate:
 
     def left(self, front: Front) -> None:
         """The connection has gone."""
-        identity = str(id(front))
-        if self._waiting and self._waiting.pop(identity, None) is not None:
-            self.control.leave(identity)
+        if self._waiting and self._waiting.pop(str(id(front)), None) is not None:
+            self.control.leave(str(id(front)))
 
     def _arm(self) -> None:
         next_ns = self.control.next_release_ns()
