@@ -6,7 +6,7 @@ service owns it. Next: `services.ConfigService`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -20,6 +20,8 @@ _WANT = (
     "ON CONFLICT (serial) DO UPDATE SET generation = excluded.generation, digest = excluded.digest, "
     "config = excluded.config, revision = excluded.revision, taken_digest = NULL, refusal = ''"
 )
+_MANY = 500
+"""Serials in one statement."""
 
 
 class ConfigState(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,19 @@ class ConfigTable:
             (owner, site, *named),
         )
         return {row[0]: WantedConfig(generation=row[1], digest=row[2], config=row[3]) for row in rows}
+
+    def sites_of(self, serials: Sequence[str]) -> frozenset[tuple[str, str]]:
+        """Owner and site of these devices, as their configs say it."""
+        found: set[tuple[str, str]] = set()
+        for start in range(0, len(serials), _MANY):
+            part = serials[start : start + _MANY]
+            rows = self._store.hot.execute(
+                "SELECT DISTINCT device.owner, json_extract(CAST(config AS TEXT), '$.site') FROM wanted_config "
+                f"JOIN device USING (serial) WHERE owner IS NOT NULL AND serial IN ({', '.join('?' * len(part))})",
+                part,
+            )
+            found.update((owner, site) for owner, site in rows if site)
+        return frozenset(found)
 
     def taken(self, serial: str, answer: ConfigTaken) -> None:
         """What the device said to it."""

@@ -1,0 +1,55 @@
+"""From the stored resources of a site to the configs of its nodes, and what stands in the way.
+
+In: the site and the resources of its account, settled. Out: `Planned`. Next: `realisation.py` says which devices must
+be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from twinspan.engine.admission.admit import admit
+from twinspan.engine.compile import compile_site
+from twinspan.engine.compile.keys import Keys, keys_from, wanted_keys
+from twinspan.engine.site_assembly import Assembled, assemble
+from twinspan.model.device_config import DeviceConfig
+from twinspan.model.finding import Finding, path_text
+from twinspan.model.resource import Resource
+from twinspan.model.site import Site
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """What the nodes of a site shall be."""
+
+    assembled: Assembled | None = None
+    configs: Mapping[str, DeviceConfig] | None = None
+    """By node. None: it cannot be said, and every device stays as it is."""
+    problems: tuple[str, ...] = ()
+
+
+def plan_site(site: Resource, resources: Iterable[Resource]) -> Planned:
+    """The site as its resources make it. With errors in it nothing is changed at any node."""
+    assembled = assemble(site, resources)
+    problems = [_sentence(finding) for finding in admit(assembled.site) if finding.severity == "error"]
+    problems += _missing_keys(assembled.site)
+    if problems:
+        return Planned(assembled=assembled, problems=tuple(problems))
+    deployment = compile_site(assembled.site, _keys(assembled.site))
+    return Planned(assembled=assembled, configs=deployment.configs)
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.rule.id} {path_text(finding.path)}: {finding.problem} ({finding.remedy})"
+
+
+def _missing_keys(site: Site) -> list[str]:
+    """A BGP session without a key is one; a tunnel without is none."""
+    names = [name for name, source in wanted_keys(site).items() if source is None or source.value is None]
+    return [f"{name}: there is no key (give one)" for name in names if name.startswith("psk:")]
+
+
+def _keys(site: Site) -> Keys:
+    given = {name: source.value for name, source in wanted_keys(site).items() if source is not None}
+    return keys_from({name: value for name, value in given.items() if value is not None})

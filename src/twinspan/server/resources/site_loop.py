@@ -1,0 +1,96 @@
+"""The loop between stored resources and devices: what changes in a site goes down to its nodes.
+
+One in the first worker. It looks at what is, so a round that was missed or done twice does no harm.
+
+In: the resource store, wanted configs. Out: other wanted configs, and the problems of a site as its status. Next:
+nothing; `worker.py` runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+import traceback
+from typing import Any
+
+from twinspan.engine.site_realisation import Planned, plan_site
+from twinspan.model.errors import Retryable
+from twinspan.server.clock import pause, wall_ns
+from twinspan.server.config_store import ConfigTable
+from twinspan.server.resources.port import ResourceStore
+from twinspan.server.resources.realise import place, tell
+from twinspan.server.resources.site_watch import SiteKey, SiteResources, SiteWatch
+
+LOOK_S = 0.2
+"""Between two looks for what is new."""
+SHARE = 4
+"""Rests so many times as long as it worked: whoever changes many sites at once leaves the worker its time."""
+_GONE = Planned(configs={})
+"""A site that is no more: neither are its nodes."""
+
+
+class SiteLoop:
+    """One per server."""
+
+    def __init__(self, store: ResourceStore, table: ConfigTable) -> None:
+        self._store, self._table = store, table
+        self._watch = SiteWatch(store)
+        self._revision = -1
+        self._begun = False
+
+    async def run(self) -> None:
+        """For ever. While the database cannot be reached everything stays as it is."""
+        while True:
+            began = time.monotonic()
+            try:
+                await self.look()
+                delay_s = max(LOOK_S, SHARE * (time.monotonic() - began))
+            except Retryable as error:
+                delay_s = error.delay_s
+            await pause(delay_s)
+
+    async def look(self) -> None:
+        """One round over everything that is new."""
+        touched = set(await asyncio.to_thread(self._watch.look, wall_ns()))
+        touched |= self._given_configs()
+        for key in sorted(touched):
+            await self._realise(key)
+        self._begun = True
+
+    def _given_configs(self) -> set[SiteKey]:
+        """Sites of devices whose wanted config is new, whoever gave it."""
+        self._revision, serials = self._table.changed_since(self._revision)
+        if not self._begun:
+            return set()  # every site is looked over at the start
+        return {SiteKey(*found) for found in self._table.sites_of(serials)}
+
+    async def _realise(self, key: SiteKey) -> None:
+        stored = await asyncio.to_thread(self._watch.resources, key, wall_ns())
+        placed = place(self._table, key, stored)
+        if not (self._begun or placed.bound):
+            return
+        planned = await asyncio.to_thread(_planned, stored) if stored else _GONE
+        if planned.configs is not None:
+            tell(self._table, key.name, placed, planned.configs)
+        problems = (*planned.problems, *placed.problems)
+        if stored is not None and tuple(stored.site.status.get("problems", ())) != problems:
+            await asyncio.to_thread(self._write, stored.site.id, {stored.site.id: {"problems": problems}})
+
+    def _write(self, site_id: str, statuses: dict[str, dict[str, Any]]) -> None:
+        """A site's status has other parts too, by other authors."""
+        if site_id in statuses:
+            site = self._store.read(lambda view: view.get(site_id))
+            statuses = statuses | {site_id: (site.status if site is not None else {}) | statuses[site_id]}
+        self._store.write_status(statuses, wall_ns())
+
+
+def _planned(stored: SiteResources) -> Planned:
+    """What `plan_site` says. Should it fail, that is this site's problem and no other's."""
+    try:
+        return plan_site(stored.site, stored.resources)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours in one site must not keep others from being served
+        sys.stderr.write(f"site {stored.site.name} of account {stored.site.account}:\n{traceback.format_exc()}")
+        return Planned(
+            problems=(f"Twinspan failed on this site ({type(error).__name__}); its devices stay as they are",)
+        )

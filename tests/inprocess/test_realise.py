@@ -1,0 +1,229 @@
+"""Stored resources become wanted configs of devices, and what stands in the way is told at the site."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import structs
+from tests.unit.engine.stored_site import KEY, stored, with_keys
+
+from twinspan.cli.site import load_site
+from twinspan.engine.compile import compile_site
+from twinspan.engine.compile.keys import keys_from, wanted_keys
+from twinspan.engine.realisation import base_config, with_own_part
+from twinspan.engine.site_realisation import Planned
+from twinspan.lab.cloud import manage
+from twinspan.model.config_digest import config_digest
+from twinspan.model.device_config import DeviceConfig
+from twinspan.model.resource import Actor, Resource
+from twinspan.model.secret import Secret, decode_hook, encode_hook
+from twinspan.server.accounts import Accounts, Principal
+from twinspan.server.clock import wall_ns
+from twinspan.server.config_store import ConfigTable
+from twinspan.server.registry import NewDevice, Registry, make_credentials
+from twinspan.server.resources import site_loop
+from twinspan.server.resources.port import Work
+from twinspan.server.resources.seal import SealKey
+from twinspan.server.resources.site_loop import SiteLoop
+from twinspan.server.resources.site_watch import SiteKey, SiteWatch
+from twinspan.server.resources.sql_store import SqlStore, open_store
+from twinspan.server.services import WantedConfig
+from twinspan.server.store import FILE_NAME, DeviceStore
+
+SITE = with_keys(load_site(Path(__file__).parents[2] / "examples" / "01-two-spans" / "site.yaml"))
+CONFIGS = compile_site(SITE, keys_from(dict.fromkeys(wanted_keys(SITE), KEY))).configs
+ACTOR = Actor(account="lab", label="test")
+NOW = 1_800_000_000_000_000_000
+MINUTE_NS = 60_000_000_000
+
+
+class World:
+    """A server's two stores and its site loop, with a device for every node of the site."""
+
+    def __init__(self, folder: Path) -> None:
+        self.devices = DeviceStore(folder / FILE_NAME)
+        self.store: SqlStore = open_store(
+            f"sqlite:///{folder / 'resources.db'}", SealKey.load_or_create(folder / "key")
+        )
+        self.table = ConfigTable(self.devices)
+        Accounts(self.devices).add("lab", "", NOW)
+        self.given: dict[str, DeviceConfig] = {}
+        self.serials: dict[str, str] = {}
+        for node, one in manage(compile_site(SITE, keys_from(dict.fromkeys(wanted_keys(SITE), KEY))), "ab12").items():
+            self.add(one.serial, base_config(one.config))
+            self.serials[node] = one.serial
+        self.loop = SiteLoop(self.store, self.table)
+
+    def add(self, serial: str, config: DeviceConfig) -> None:
+        new = [NewDevice(serial=serial, owner="lab", password=Secret("correct-horse"))]
+        Registry(self.devices).add(new, make_credentials(new, NOW), Principal(label="test", account=None), NOW)
+        self.given[serial] = config
+        self.want(serial, config)
+
+    def want(self, serial: str, config: DeviceConfig) -> None:
+        text = msgspec.json.encode(config, enc_hook=encode_hook)
+        wanted = WantedConfig(generation=config.generation, digest=config_digest(config), config=text)
+        self.table.want(serial, wanted)
+
+    def wanted(self, node: str) -> DeviceConfig:
+        found = self.table.wanted(self.serials[node])
+        assert found is not None
+        return msgspec.json.decode(found.config, type=DeviceConfig, dec_hook=decode_hook)
+
+    def change(self, work: Callable[[Work], Any]) -> None:
+        self.store.change(work)
+
+    def insert(self, resources: Sequence[Resource]) -> None:
+        self.change(lambda work: [work.insert(one, ACTOR) for one in resources])
+
+    def look(self) -> None:
+        asyncio.run(self.loop.look())
+
+    def status(self, site: Resource) -> dict[str, Any]:
+        found = self.store.read(lambda view: view.get(site.id))
+        assert found is not None
+        return found.status
+
+    def close(self) -> None:
+        self.store.close()
+        self.devices.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_every_node_is_to_be_what_the_site_makes_of_it(world: World, bound: bool) -> None:
+    world.look()
+    _, resources = stored(SITE, bound=bound)
+    world.insert(resources)
+    world.look()
+    for node, serial in world.serials.items():
+        asked = with_own_part(CONFIGS[node], world.given[serial])
+        assert world.wanted(node) == structs.replace(asked, generation=2)
+
+
+def test_resources_that_were_there_before_the_start_count_as_well(world: World) -> None:
+    world.insert(stored(SITE)[1])
+    world.look()
+    assert world.wanted("vbr").bgp is not None
+
+
+def test_nothing_is_told_twice(world: World) -> None:
+    world.insert(stored(SITE)[1])
+    for _ in range(3):
+        world.look()
+    assert {world.wanted(node).generation for node in world.serials} == {2}
+
+
+def test_a_change_reaches_those_whom_it_concerns(world: World) -> None:
+    _, resources = stored(SITE)
+    world.insert(resources)
+    world.look()
+    (check,) = [one for one in resources if one.kind == "HealthCheck"]
+    world.change(lambda work: work.update(
+        check, structs.replace(check, generation=2, spec=structs.replace(check.spec, change_route=False)), ACTOR
+    ))  # fmt: skip
+    world.look()
+    assert not world.wanted("vbr").health_checks[0].change_route
+    assert {node for node in world.serials if world.wanted(node).generation == 3} == {"vbr"}
+
+
+def test_a_mistake_is_told_at_the_site_and_changes_no_device(world: World) -> None:
+    site, resources = stored(SITE)
+    world.insert(resources)
+    world.look()
+    (router,) = [one for one in resources if one.kind == "VirtualBorderRouter"]
+    spoilt = structs.replace(router, generation=2, spec=structs.replace(router.spec, peer_gateway_ip="10.9.9.9"))
+    world.change(lambda work: work.update(router, spoilt, ACTOR))
+    world.look()
+    assert any("peer_gateway_ip" in problem for problem in world.status(site)["problems"])
+    assert {world.wanted(node).generation for node in world.serials} == {2}
+    world.change(lambda work: work.update(spoilt, structs.replace(router, generation=3), ACTOR))
+    world.look()
+    assert world.status(site)["problems"] == []
+
+
+def test_what_is_being_deleted_does_nothing_any_more(world: World) -> None:
+    _, resources = stored(SITE)
+    (check,) = [one for one in resources if one.kind == "HealthCheck"]
+    world.insert(resources)
+    world.look()
+    leaving = structs.replace(check, generation=2, phase="deleting", phase_until_ns=wall_ns() + MINUTE_NS)
+    world.change(lambda work: work.update(check, leaving, ACTOR, "delete"))
+    world.look()
+    assert world.wanted("vbr").health_checks == ()
+
+
+def test_a_site_in_which_a_phase_ends_is_looked_over_then(world: World) -> None:
+    _, resources = stored(SITE)
+    (check,) = [one for one in resources if one.kind == "HealthCheck"]
+    leaving = structs.replace(check, phase="deleting", phase_until_ns=NOW + MINUTE_NS)
+    world.insert([leaving if one is check else one for one in resources])
+    watch, (key,) = SiteWatch(world.store), [SiteKey("lab", SITE.site)]
+    assert watch.look(NOW) == (key,)
+    watch.look(NOW)  # its turn, although nothing has changed
+    found = watch.resources(key, NOW)
+    assert found is not None
+    assert check.id in {one.id for one in found.resources}
+    assert watch.look(NOW + 1) == ()
+    assert watch.look(NOW + MINUTE_NS) == (key,)
+    found = watch.resources(key, NOW + MINUTE_NS)
+    assert found is not None
+    assert check.id not in {one.id for one in found.resources}
+
+
+def test_a_site_that_cannot_be_worked_out_keeps_no_other_from_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, resources = stored(SITE)
+    broken = structs.replace(site, id="site-broken", name="broken", site="broken", created_ns=0)
+    world.look()
+    world.insert([broken, *resources])
+    real = site_loop.plan_site
+
+    def plan(one: Resource, others: tuple[Resource, ...]) -> Planned:
+        if one.name == "broken":
+            raise KeyError("a mistake in the program")
+        return real(one, others)
+
+    monkeypatch.setattr(site_loop, "plan_site", plan)
+    world.look()
+    assert "KeyError" in world.status(broken)["problems"][0]
+    assert world.wanted("vbr").bgp is not None
+
+
+def test_a_device_that_comes_later_is_told_as_well(world: World) -> None:
+    world.insert(stored(SITE)[1])
+    gateway = world.serials["gateway"]
+    own = world.given[gateway]
+    world.want(gateway, structs.replace(own, site="elsewhere"))
+    world.look()
+    assert world.wanted("gateway").bgp is None
+    world.want(gateway, own)
+    world.look()
+    assert world.wanted("gateway").bgp is not None
+
+
+def test_a_site_that_is_gone_leaves_its_devices_as_they_were_given(world: World) -> None:
+    _, resources = stored(SITE)
+    world.insert(resources)
+    world.look()
+    world.change(lambda work: [work.remove(one, ACTOR) for one in reversed(resources)])
+    world.look()
+    for node, serial in world.serials.items():
+        assert structs.replace(world.wanted(node), generation=1) == world.given[serial]
+
+
+def test_another_accounts_devices_are_none_of_the_sites(world: World) -> None:
+    _, resources = stored(SITE)
+    world.insert([structs.replace(one, account="somebody") for one in resources])
+    world.look()
+    assert {world.wanted(node).generation for node in world.serials} == {1}

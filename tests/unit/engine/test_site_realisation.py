@@ -1,0 +1,64 @@
+"""What stored resources make of a site's nodes is what the site file makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec import structs
+from tests.unit.engine.stored_site import KEY, stored, with_keys
+
+from twinspan.cli.site import load_site
+from twinspan.engine.compile import compile_site
+from twinspan.engine.compile.keys import keys_from, wanted_keys
+from twinspan.engine.site_realisation import plan_site
+from twinspan.model.resource import Resource
+from twinspan.model.site import Site
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+@pytest.fixture(scope="module", params=["01-two-spans", "02-two-tunnels", "04-vlan", "05-dual-stack"])
+def site(request: pytest.FixtureRequest) -> Site:
+    return with_keys(load_site(EXAMPLES / request.param / "site.yaml"))
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_resources_make_the_same_configs_as_the_file(site: Site, bound: bool) -> None:
+    own, resources = stored(site, bound=bound)
+    planned = plan_site(own, resources)
+    wanted = compile_site(site, keys_from(dict.fromkeys(wanted_keys(site), KEY))).configs
+    assert planned.problems == ()
+    assert planned.configs == wanted
+
+
+def test_a_mistake_is_told_and_nothing_is_changed(site: Site) -> None:
+    own, resources = stored(site)
+    spoilt = tuple(
+        structs.replace(one, spec=structs.replace(one.spec, peer_gateway_ip="10.9.9.9"))
+        if one.kind == "VirtualBorderRouter"
+        else one
+        for one in resources
+    )
+    planned = plan_site(own, spoilt)
+    assert planned.configs is None
+    assert any("peer_gateway_ip" in problem for problem in planned.problems)
+
+
+def test_a_tunnel_without_a_key_is_a_mistake(site: Site) -> None:
+    own, resources = stored(site)
+    keyless = tuple(
+        structs.replace(one, spec=msgspec.convert(_without_keys(one), type=type(one.spec)))
+        if one.kind == "IpsecConnection"
+        else one
+        for one in resources
+    )
+    assert any("there is no key" in problem for problem in plan_site(own, keyless).problems)
+
+
+def _without_keys(resource: Resource) -> object:
+    plain = msgspec.to_builtins(resource.spec, enc_hook=lambda _: None)
+    plain["psk"] = None
+    plain["tunnels"] = [tunnel | {"psk": None} for tunnel in plain["tunnels"]]
+    return plain
