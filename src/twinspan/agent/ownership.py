@@ -43,16 +43,26 @@ class Ownership:
     def starting(self, found: DeviceConfig | None) -> DeviceConfig | None:
         """The config to begin with. `found` is the one that ran last; changes by command that were never saved end
         with the machine's run."""
+        config, owner = self._beginning(found)
+        try:
+            if config is not None and config is not found:
+                self._journal.save_config(config)
+            self._keep(owner)
+        except OSError as error:  # a full disk must not keep the agent from starting; the next change writes it again
+            self.owner = owner
+            why = error.strerror or str(error)
+            self._journal.set_aside.append(f"owner.json cannot be written, free some space: {why}")
+        return config
+
+    def _beginning(self, found: DeviceConfig | None) -> tuple[DeviceConfig | None, Owner]:
         owner = self.owner
         if found is not None and config_digest(found) != owner.digest:
-            self._keep(structs.replace(owner, source="file", digest=config_digest(found), boot_id=_boot_id()))
-        elif found is not None and owner.source == "cli" and owner.boot_id != _boot_id():
+            return found, structs.replace(owner, source="file", digest=config_digest(found), boot_id=_boot_id())
+        if found is not None and owner.source == "cli" and owner.boot_id != _boot_id():
             saved = self._journal.load_startup()
             if saved is not None and saved.node == found.node:
-                self._journal.save_config(saved)
-                self.taken(saved, "cli")
-                return saved
-        return found
+                return saved, structs.replace(owner, source="cli", digest=config_digest(saved), boot_id=_boot_id())
+        return found, owner
 
     def taken(self, config: DeviceConfig, source: ConfigSource) -> None:
         """It is the running config now."""

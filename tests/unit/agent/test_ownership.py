@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
 from msgspec.structs import replace
 from tests.unit.agent.terminals import CONFIG, Seat, make_node
 
-from twinspan.agent import ownership
+from twinspan.agent import journal, ownership
 from twinspan.agent.cloud_connection.services import ConfigModule
 from twinspan.agent.journal import Journal
 from twinspan.agent.node import Node
@@ -123,5 +124,21 @@ def test_torn_files_of_the_command_line_never_prevent_a_start(tmp_path):
         again = restarted(tmp_path)
         assert again.converger.config.cloud.keepalive_s == 99
         assert "UTC" in await Seat(again).type("display clock")
+
+    asyncio.run(scenario())
+
+
+def test_a_full_disk_does_not_keep_the_agent_from_starting_with_its_config(tmp_path, monkeypatch):
+    async def scenario():
+        make_node(tmp_path).apply(PUSHED, source="cli")
+        machine_restarts(monkeypatch, tmp_path)
+        monkeypatch.setattr(journal, "_write", full_disk)
+        node = restarted(tmp_path)
+        assert node.converger.config is not None
+        assert node.ownership.owner.digest == config_digest(node.converger.config)
+        assert any("No space left" in sentence for sentence in node.journal.set_aside)
+
+    def full_disk(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     asyncio.run(scenario())
