@@ -56,6 +56,8 @@ class Operations:
         self.work, self.actor, self.now_ns = work, actor, now_ns
         self._settings = settings
         self._lookup = Lookup(work, actor, now_ns)
+        self.leaving: list[Resource] = []
+        """What goes for good at the end of its phase."""
         self._delay_ms = settings.async_delay_ms if actor.edge == "alibaba" else 0
 
     # ------------------------------------------------------------------------------------------------ reading
@@ -136,8 +138,10 @@ class Operations:
         if phase == DELETED:
             self.work.remove(before, self.actor)
             return after
-        self.work.update(before, replace(after, generation=before.generation + 1), self.actor, "delete")
-        return replace(after, generation=before.generation + 1)
+        after = replace(after, generation=before.generation + 1)
+        self.work.update(before, after, self.actor, "delete")
+        self.leaving.append(after)
+        return after
 
     # ------------------------------------------------------------------------------------------------- inside
 

@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from twinspan.engine.lifecycle import settled
 from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.refusal import Refusal
-from twinspan.model.resource import Actor, Resource
+from twinspan.model.resource import DELETED, DELETING, Actor, Resource
 from twinspan.model.secret import decode_hook, encode_hook
 from twinspan.server.resources.checks import may_write
 from twinspan.server.resources.error import ServiceError
@@ -28,6 +29,8 @@ from twinspan.server.resources.spec_text import masked
 
 T = TypeVar("T")
 DEFAULTS = ServiceSettings()
+PAGE = 500
+"""Deleted resources that are cleared away at once."""
 MAX_KEY_LENGTH = 64
 """Of an idempotency key: as the compatible API's ClientToken."""
 
@@ -64,6 +67,8 @@ class ResourceService:
     def __init__(self, store: ResourceStore, clock: Callable[[], int], settings: ServiceSettings = DEFAULTS) -> None:
         """`clock`: nanoseconds of the wall clock."""
         self.store, self.clock, self.settings = store, clock, settings
+        self._leaving: dict[str, int] = {}
+        """Id to the end of its phase: what is deleted, and still in the store."""
 
     # ------------------------------------------------------------------------------------------- units of work
 
@@ -85,9 +90,11 @@ class ResourceService:
                 earlier = _recalled(stored, actor, once, now_ns)
                 if earlier is not None:
                     return earlier.value  # type: ignore[no-any-return]
-            done = work(Operations(stored, actor, now_ns, self.settings))
+            operations = Operations(stored, actor, now_ns, self.settings)
+            done = work(operations)
             if dry_run:
                 raise _DryRun(done)
+            self._leaving.update((gone.id, gone.phase_until_ns) for gone in operations.leaving)
             if once is not None:
                 kept = Remembered(fingerprint=once.fingerprint, answer=_kept(done))
                 stored.remember(actor.account, once.key, kept, now_ns)
@@ -110,6 +117,27 @@ class ResourceService:
             return work()
         except _DryRun as tried:
             return tried
+
+    # ------------------------------------------------------------------------------------------ what is deleted
+
+    def find_leaving(self) -> int:
+        """Once at the start: what was being deleted when a server ended. How many there are."""
+        for kind in STORED_KINDS:
+            query = Query(kind=kind, account=None, phase=DELETING, limit=PAGE)
+            page = self.store.read(lambda view, query=query: view.list(query))  # type: ignore[misc]
+            self._leaving.update((one.id, one.phase_until_ns) for one in page.resources)
+        return len(self._leaving)
+
+    def clear_away(self) -> int:
+        """Take out of the store what was deleted and whose phase is over. How many; nobody sees them any more."""
+        now_ns = self.clock()
+        due = [one for one, until_ns in list(self._leaving.items()) if until_ns <= now_ns][:PAGE]
+        if not due:
+            return 0
+        count = self.store.change(lambda work: sum(_cleared(work, one, now_ns) for one in due))
+        for one in due:
+            self._leaving.pop(one, None)
+        return count
 
     # ---------------------------------------------------------------------------------------- single operations
 
@@ -165,6 +193,14 @@ class ResourceService:
             return lookup.users(lookup.get(kind, resource_id))
 
         return self.store.read(lambda view: ask(Lookup(view, actor, self.clock())))
+
+
+def _cleared(work: Work, resource_id: str, now_ns: int) -> bool:
+    resource = work.get(resource_id)
+    if resource is None or settled(resource, now_ns).phase != DELETED:
+        return False
+    work.remove(resource, Actor(account=resource.account, label="twinspan", address="server"), "deleted")
+    return True
 
 
 class _Earlier(msgspec.Struct, frozen=True):
