@@ -8,8 +8,6 @@ there is an answer and the agent lives. The cloud connection's sub-connections c
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +17,7 @@ import msgspec
 
 from twinspan.agent.orders import MAX_ORDER_S, OrderRefused
 from twinspan.drivers.netlink import NetlinkFailed
+from twinspan.drivers.private_socket import private_socket
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import Rejected, TwinspanError
 from twinspan.model.secret import decode_hook
@@ -79,22 +78,10 @@ _REQUESTS: Mapping[str, type[msgspec.Struct]] = {
 
 async def serve(node: Node, path: Path) -> None:
     """Serve the socket at `path` until cancelled."""
-    with listen(path) as listening:
+    with private_socket(path) as listening:
         server = await asyncio.start_unix_server(lambda r, w: _connection(node, r, w), sock=listening, limit=LINE_LIMIT)
         async with server:
             await server.serve_forever()
-
-
-def listen(path: Path) -> socket.socket:
-    """A unix socket at `path`, 0600. Bound with no other task in between: the mask counts for the whole process."""
-    path.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    old = os.umask(0o177)
-    try:
-        listening.bind(str(path))
-    finally:
-        os.umask(old)
-    return listening
 
 
 async def _connection(node: Node, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -14,8 +14,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinspan.agent.api import listen
 from twinspan.agent.command_line import CommandLine
+from twinspan.drivers.private_socket import private_socket
 from twinspan.model.errors import Rejected
 from twinspan.wire.cli_socket import (
     LINE_LIMIT,
@@ -43,7 +43,7 @@ _CREDENTIALS = struct.Struct("=3i")
 
 async def serve_cli(desk: CommandLine, path: Path) -> None:
     """Serve the socket at `path` until cancelled."""
-    with listen(path) as listening:
+    with private_socket(path) as listening:
         loop = asyncio.get_running_loop()
         connections: set[_Connection] = set()
         server = await loop.create_unix_server(lambda: _Connection(desk, connections), sock=listening)

@@ -7,13 +7,12 @@ connections. Next: `hub`.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from twinspan.drivers.private_socket import private_socket
 from twinspan.server.commands import CommandQueue
 from twinspan.server.diagnostics import DiagnosticsService
 from twinspan.server.hub import Hub
@@ -79,14 +78,7 @@ class WorkerPeers:
     async def serve(self) -> None:
         """Answer the other workers until cancelled."""
         path = self._path(self._hub.settings.worker)
-        path.unlink(missing_ok=True)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        old = os.umask(0o177)
-        try:
-            listening.bind(str(path))
-        finally:
-            os.umask(old)
-        server = await asyncio.start_unix_server(self._connection, sock=listening, limit=_LINE)
+        server = await asyncio.start_unix_server(self._connection, sock=private_socket(path), limit=_LINE)
         try:
             async with server:
                 await server.serve_forever()
