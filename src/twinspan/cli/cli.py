@@ -13,8 +13,6 @@ import shutil
 import signal
 import socket
 import sys
-import termios
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import TextIO
 
 import click
 
+from twinspan.cli.raw_terminal import raw_terminal
 from twinspan.lab.lab import open_lab
 from twinspan.model.errors import Rejected, Unavailable
 from twinspan.wire.cli_socket import (
@@ -86,7 +85,7 @@ def cli(
     if config is None and not commands and sys.stdin.isatty():
         if passphrase_file is not None:
             raise click.UsageError("--passphrase-file goes with --command, --config or lines from a pipe")
-        with _connected(path) as connection, _raw_terminal():
+        with _connected(path) as connection, raw_terminal():
             return _Terminal(connection).run()
     lines: list[str] = []
     if config is not None:
@@ -262,14 +261,3 @@ def _resizes() -> Iterator[socket.socket]:
         signal.signal(signal.SIGWINCH, before)
         told.close()
         tell.close()
-
-
-@contextmanager
-def _raw_terminal() -> Iterator[None]:
-    """Every key goes to the node, Ctrl-C too; the terminal is as before when it ends."""
-    before = termios.tcgetattr(sys.stdin.fileno())
-    try:
-        tty.setraw(sys.stdin.fileno())
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, before)

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import contextlib
 import os
 import shutil
 import signal
 import sys
-import termios
-import tty
-from collections.abc import Iterator
 
 import click
 
 from twinspan.cli.admin_client import AdminClient, refusal, segment, unreachable
 from twinspan.cli.device_login import ServerOptions, open_client, server_options
+from twinspan.cli.raw_terminal import raw_terminal
 from twinspan.drivers.websocket import WebSocket
 from twinspan.drivers.websocket_client import UpgradeRefused, open_websocket
 from twinspan.model.errors import Unavailable
@@ -50,7 +47,7 @@ def shell(serial: str, where: ServerOptions) -> int:
     client = open_client(where)
     if sys.stdin.isatty():
         click.echo(f"Connecting to {serial}; Ctrl-] ends it. This session is recorded.", err=True)
-    with _raw_terminal():
+    with raw_terminal():
         code, reason = asyncio.run(_Terminal().run(client, serial))
     if code == _NORMAL or reason:
         click.echo(f"\n{reason or 'The session ended.'}", err=True)
@@ -129,17 +126,3 @@ class _Terminal:
             self._idle.cancel()
         if self._ended is not None and not self._ended.done():
             self._ended.set_result((code, reason))
-
-
-@contextlib.contextmanager
-def _raw_terminal() -> Iterator[None]:
-    """Every key goes to the device, Ctrl-C too; the terminal is as before when it ends."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin.fileno())
-    try:
-        tty.setraw(sys.stdin.fileno())
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, before)

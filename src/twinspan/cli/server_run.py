@@ -13,10 +13,8 @@ import click
 from twinspan.cli.server_state import STATE_DIR, require_state
 from twinspan.model.cloud_management import DEFAULT_PORT
 from twinspan.model.errors import Rejected
-from twinspan.server.run import run_server
+from twinspan.server.run import MAX_WORKERS, run_server
 from twinspan.server.worker import ServerOptions
-
-MAX_WORKERS = 64
 
 
 @click.command()
