@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from twinspan.agent.displays import link_of, show
 from twinspan.drivers.command_stream import CommandStream
-from twinspan.drivers.tracert import Trace, trace
+from twinspan.drivers.tracert import trace
 from twinspan.model.errors import TwinspanError
 from twinspan.wire.comware.effects import Display, Effect, Ping, ResetTunnel, Save, Tracert, UnbindingCode
 from twinspan.wire.comware.ping_text import PingText, ping_argv
@@ -135,14 +135,5 @@ async def _ping(desk: CommandLine, effect: Ping, errand: Errand) -> AsyncIterato
 
 
 async def _tracert(effect: Tracert) -> AsyncIterator[str]:
-    path = Trace(
-        destination=effect.destination,
-        source=effect.source,
-        first_ttl=effect.first_ttl,
-        max_ttl=effect.max_ttl,
-        queries=effect.queries,
-        timeout_ms=effect.timeout_ms,
-        ipv6=effect.ipv6,
-    )
-    async for found in trace(path):
+    async for found in trace(effect):
         yield tracert_head(effect, found) if isinstance(found, str) else tracert_line(found)

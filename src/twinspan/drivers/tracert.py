@@ -1,6 +1,6 @@
 """The path to a destination: UDP with a growing TTL, and what routers on the way say of it.
 
-In: `Trace`. Out: the address that is traced, then one `Hop` after another. The kernel matches ICMP errors with the
+In: `Tracert`. Out: the address that is traced, then one `Hop` after another. The kernel matches ICMP errors with the
 socket that caused them (`IP_RECVERR`, ip(7)), so no raw socket is needed and nobody else's errors are seen. Next:
 `agent.errands`.
 """
@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from twinspan.model.errors import Rejected
+from twinspan.wire.comware.effects import Tracert
 
 FIRST_PORT = 33434
 """Of the range that nobody listens on, by custom of this tool."""
@@ -31,19 +32,6 @@ _TIME_EXCEEDED = {_ORIGIN_ICMP: 11, _ORIGIN_ICMP6: 3}
 _PORT_UNREACHABLE = {_ORIGIN_ICMP: (3, 3), _ORIGIN_ICMP6: (1, 4)}
 _MARKS = {(3, 0): "!N", (3, 1): "!H", (3, 2): "!P", (3, 4): "!F", (3, 13): "!X"}
 _MARKS_V6 = {(1, 0): "!N", (1, 1): "!X", (1, 3): "!H"}
-
-
-class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """What to trace."""
-
-    destination: str
-    """Address or name."""
-    source: str | None = None
-    first_ttl: int = 1
-    max_ttl: int = 30
-    queries: int = 3
-    timeout_ms: int = 5000
-    ipv6: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +52,7 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     answers: tuple[Answer | None, ...]
 
 
-async def trace(path: Trace) -> AsyncIterator[str | Hop]:
+async def trace(path: Tracert) -> AsyncIterator[str | Hop]:
     """The address first, then the hops. Raises Rejected for a name or a source that is none, OSError without a
     route."""
     family = socket.AF_INET6 if path.ipv6 else socket.AF_INET
