@@ -16,6 +16,7 @@ from twinspan.engine.phases import (
     ALLOCATED,
     ALLOCATING,
     APPROVED,
+    AT_ONCE,
     CANCELED,
     CONFIRMED,
     INIT,
@@ -83,7 +84,7 @@ def begin(  # noqa: PLR0913 - the last three are asked by few kinds
     opened = _opening(kind, verb, spec, edge, phase)
     if opened not in PASSING:
         return Begun(opened, 0)
-    if delay_ms > 0:
+    if delay_ms > 0 and (kind, opened) not in AT_ONCE:
         return Begun(opened, now_ns + delay_ms * NS_PER_MS)
     return _after(opened, now_ns, spec)
 
@@ -220,6 +221,8 @@ def _targets_are_there(resource: Resource, verb: str, by_id: Mapping[str, Resour
         target = by_id.get(mention.target)
         if target is None or target.phase in {READY, CHANGING} or resource.kind in {"Site", "FailoverTestJob"}:
             continue
+        if target.phase == CREATING and _is_born(resource.spec):
+            continue  # it comes into being together with its owner
         wait = target.phase == CREATING
         return Refusal(
             code=f"IncorrectStatus.{target.kind}",
@@ -252,9 +255,12 @@ def _goes_along(user: Resource, resource: Resource) -> bool:
     """The empty route table that its owner was born with dies with it; a job that is over holds nothing."""
     if isinstance(user.spec, FailoverTestJobSpec):
         return user.phase in {INIT, STOPPED}
-    spec = user.spec
-    born = isinstance(spec, RouteTableSpec) and spec.system and not spec.entries
-    return born and resource.kind in {"Vpc", "VirtualBorderRouter", "TransitRouter"}
+    return _is_born(user.spec) and resource.kind in {"Vpc", "VirtualBorderRouter", "TransitRouter"}
+
+
+def _is_born(spec: ResourceSpec) -> bool:
+    """Whether it is an empty route table that its owner is born with."""
+    return isinstance(spec, RouteTableSpec) and spec.system and not spec.entries
 
 
 def _called(resource: Resource) -> str:

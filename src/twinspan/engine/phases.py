@@ -32,6 +32,17 @@ PASSING: dict[str, str] = {
 }
 """Phases that end by themselves, and what comes after them."""
 
+_SHOWN_NOWHERE = (
+    "AttachmentGrant", "CustomerGateway", "EndUser", "HealthCheck", "PhysicalConnection", "ResourceGroup", "Site",
+)  # fmt: skip
+"""Kinds whose answers in the seed's cloud have no status that says Pending: nobody could wait for them."""
+
+AT_ONCE: frozenset[tuple[str, str]] = frozenset(
+    {(kind, phase) for kind in _SHOWN_NOWHERE for phase in (CREATING, CHANGING, DELETING)}
+    | {("VirtualBorderRouter", CREATING), ("VirtualBorderRouter", CHANGING)}
+)
+"""Kind and phase that is over as soon as it begins, at every edge."""
+
 
 class Verb(NamedTuple):
     """Something that can be done to a kind beside create, update and delete."""

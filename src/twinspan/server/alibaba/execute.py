@@ -1,0 +1,157 @@
+"""Carry out one action: decide in `wire.alibaba`, do it through the resource service, answer.
+
+In: an actor, an action, its parameters. Out: the body of the answer, or a `Fault`. Next: `door.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from twinspan.model.errors import Rejected, Retryable
+from twinspan.model.resource import Actor, Resource
+from twinspan.server.alibaba.view import ServiceView
+from twinspan.server.resources.error import ServiceError
+from twinspan.server.resources.lookup import Lookup
+from twinspan.server.resources.operations import Operations
+from twinspan.server.resources.port import Page, Query, ReadView, StaleWrite
+from twinspan.server.resources.service import Once
+from twinspan.server.resources.writer import Writer
+from twinspan.wire.alibaba.action import COMMON, PROTOCOL, Action, Compose, Compute, Plan, Step, writes
+from twinspan.wire.alibaba.decide import decide
+from twinspan.wire.alibaba.fault import DRY_RUN, Fault
+from twinspan.wire.alibaba.refusals import fault_of
+from twinspan.wire.alibaba.shape import Shape
+from twinspan.wire.alibaba.table import ABSENT
+
+Body = dict[str, Any]
+_FORBIDDEN = Fault(
+    code="Forbidden.RAM",
+    status=403,
+    message="Only the provider may do this (use an access key with the role administrator).",
+)
+
+
+class _Refused(Exception):
+    """Undoes a unit of work that came to a fault."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+
+
+class _Question:
+    """The service inside a question."""
+
+    def __init__(self, view: ReadView, actor: Actor, now_ns: int) -> None:
+        self._lookup = Lookup(view, actor, now_ns)
+
+    def get(self, kind: str, resource_id: str) -> Resource:
+        """Raises NotFound."""
+        return self._lookup.get(kind, resource_id)
+
+    def list(self, query: Query) -> Page:
+        """One page."""
+        return self._lookup.page(query)
+
+
+class Executor:
+    """One per worker."""
+
+    def __init__(self, writer: Writer, region: str, names: Callable[[], Iterable[str]]) -> None:
+        """`names`: the accounts there are."""
+        self._writer, self._region, self._names = writer, region, names
+
+    async def execute(self, action: Action, parameters: Mapping[str, Any], actor: Actor, now_ns: int) -> Body | Fault:
+        """One action. Never raises for what a client did."""
+        if action.administrator and actor.role != "administrator":
+            return _FORBIDDEN
+        try:
+            if writes(action):
+                return await self._changed(action, parameters, actor)
+            answer = await self._writer.ask(lambda: self._answered(action, parameters, actor, now_ns))
+        except _Refused as refused:
+            return refused.fault
+        except ServiceError as error:
+            return _joined([fault_of(one, error.why, _shape(action), ABSENT) for one in error.refusals])
+        except StaleWrite as error:
+            return Fault(code="OperationConflict", status=409, message=f"{error} by now (ask again).")
+        except Retryable as error:
+            return Fault(code="ServiceUnavailable", status=503, message=f"{error}.", retry_after_s=error.delay_s)
+        except Rejected as error:
+            return Fault(code="OperationDenied", message=f"{error}.")
+        return DRY_RUN if _is_dry(parameters) and not isinstance(answer, Fault) else answer
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    def _answered(self, action: Action, parameters: Mapping[str, Any], actor: Actor, now_ns: int) -> Body | Fault:
+        def ask(stored: ReadView) -> Body | Fault:
+            view = ServiceView(_Question(stored, actor, now_ns), actor, self._region, now_ns, self._names)
+            plan = decide(action, parameters, view)
+            return plan if isinstance(plan, Fault) else plan.reply((), view)
+
+        return self._writer.service.store.read(ask)
+
+    # ------------------------------------------------------------------------------------------------ changing
+
+    async def _changed(self, action: Action, parameters: Mapping[str, Any], actor: Actor) -> Body | Fault:
+        def work(tx: Operations) -> Body:
+            view = ServiceView(tx, actor, self._region, tx.now_ns, self._names)
+            plan = decide(action, parameters, view)
+            if isinstance(plan, Fault):
+                raise _Refused(plan)
+            answer = _carried_out(plan, tx, view)
+            if isinstance(answer, Fault):
+                raise _Refused(answer)
+            return answer
+
+        dry_run = _is_dry(parameters)
+        token = parameters.get("ClientToken") or parameters.get("Token")
+        once = None if not token or dry_run else Once(key=str(token), request=_asked(action, parameters))
+        answer = await self._writer.run(actor, work, dry_run=dry_run, once=once)
+        return DRY_RUN if dry_run else answer
+
+
+def _carried_out(plan: Plan, tx: Operations, view: ServiceView) -> Body | Fault:
+    done = tuple(_step(step, tx) for step in plan.steps)
+    if plan.then is not None:
+        done += tuple(_step(step, tx) for step in plan.then(done, view))
+    return plan.reply(done, view)
+
+
+def _step(step: Step, tx: Operations) -> Resource:
+    spec = dict(step.spec)
+    if step.verb == "create":
+        return tx.create(step.kind, spec, name=step.name)
+    if step.verb == "patch":
+        return tx.patch(step.kind, step.id, spec)
+    if step.verb == "delete":
+        return tx.delete(step.kind, step.id)
+    return tx.perform(step.kind, step.id, step.verb, spec)
+
+
+def _is_dry(parameters: Mapping[str, Any]) -> bool:
+    return str(parameters.get("DryRun", "")).lower() == "true"
+
+
+def _asked(action: Action, parameters: Mapping[str, Any]) -> list[Any]:
+    """What makes two requests the same: neither signature nor token."""
+    asked = {name: value for name, value in parameters.items() if name not in PROTOCOL and name not in COMMON}
+    return [action.name, asked]
+
+
+def _shape(action: Action) -> Shape | None:
+    return None if isinstance(action.does, Compute | Compose) else action.does.shape
+
+
+def _joined(faults: list[Fault]) -> Fault:
+    """Everything that is wrong, under the code of the first."""
+    if len(faults) == 1:
+        return faults[0]
+    first = faults[0]
+    return Fault(
+        code=first.code,
+        status=first.status,
+        message=" ".join(fault.message for fault in faults),
+        retry_after_s=first.retry_after_s,
+    )

@@ -1,0 +1,102 @@
+"""What the actions of the compatible API may see: the service's resources of one account.
+
+In: a look-up of the service. Out: a `View` for `twinspan.wire.alibaba`. Next: `execute.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from twinspan.model.resource import Actor, Resource
+from twinspan.server.resources.error import NotFound
+from twinspan.server.resources.port import Page, Query
+from twinspan.wire.alibaba.listing import EVERYTHING
+from twinspan.wire.alibaba.view import Selected, Selection
+
+KEY_LENGTH = 16
+_LETTERS = string.ascii_letters + string.digits
+_LOWEST = 10**15
+_MOST_IDS = 200
+
+
+class Source(Protocol):
+    """The service, inside a unit of work or a question."""
+
+    def get(self, kind: str, resource_id: str) -> Resource:
+        """Raises NotFound."""
+
+    def list(self, query: Query) -> Page:
+        """One page."""
+
+
+class ServiceView:
+    """One question's, or one unit of work's."""
+
+    def __init__(
+        self, source: Source, actor: Actor, region: str, now_ns: int, names: Callable[[], Iterable[str]]
+    ) -> None:
+        """`names`: the accounts there are."""
+        self.account, self.region, self.now_ns = actor.account, region, now_ns
+        self._source, self._names = source, names
+
+    def get(self, kind: str, resource_id: str) -> Resource | None:
+        """None: there is none of that kind and id, or it is not to be seen."""
+        try:
+            return self._source.get(kind, resource_id) if resource_id else None
+        except NotFound:
+            return None
+
+    def select(self, selection: Selection) -> Selected:
+        """One page of those that fit."""
+        ids = selection.ids
+        if ids is not None and (not ids or len(ids) > _MOST_IDS):
+            return Selected(resources=(), total=0)
+        page = self._source.list(
+            Query(
+                kind=selection.kind,
+                account=self.account or None,
+                ids=ids or (),
+                names=(selection.name,) if selection.name else (),
+                refers_to=selection.refers_to,
+                tags=selection.tags,
+                resource_group=selection.resource_group or None,
+                limit=selection.limit,
+                offset=selection.offset,
+                after=selection.after,
+            )
+        )
+        return Selected(resources=page.resources, total=page.total, next=page.next)
+
+    def users(self, kind: str, resource_id: str) -> tuple[Resource, ...]:
+        """Those of a kind that mention the id, oldest first."""
+        if not resource_id:
+            return ()
+        return self.select(Selection(kind=kind, refers_to=(resource_id,), limit=EVERYTHING)).resources
+
+    def all(self, kind: str) -> tuple[Resource, ...]:
+        """Every one of a kind, oldest first."""
+        return self.select(Selection(kind=kind, limit=EVERYTHING)).resources
+
+    def account_id(self, account: str) -> str:
+        """An account as the cloud numbers them: 16 digits."""
+        return number_of(account)
+
+    def account_named(self, text: str) -> str | None:
+        """The account of that number or name; None: there is none."""
+        return next((name for name in self._names() if text in {name, number_of(name)}), None)
+
+    def secret(self) -> str:
+        """A new random key of 16 letters and digits."""
+        return "".join(secrets.choice(_LETTERS) for _ in range(KEY_LENGTH))
+
+
+def number_of(account: str) -> str:
+    """The same for the same name, everywhere; a name that is such a number already is left."""
+    if len(account) == 16 and account.isdecimal():
+        return account
+    digest = int.from_bytes(hashlib.sha256(account.encode()).digest()[:8])
+    return str(_LOWEST + digest % (9 * _LOWEST))
