@@ -1,6 +1,7 @@
 """Opens and shuts the node's SSH service as its config says; the SSH library is loaded only when it is first opened.
 
-In: configs. Out: a listening service, or none. A port that is taken is said and tried again. Next: `agent.ssh_server`.
+In: configs. Out: a listening service, or none. A port that is taken, or a disk too full for the host key, is
+said and tried again. Next: `agent.ssh_server`.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ class SshDoor:
     async def _listen(self, place: _Place) -> None:
         from twinspan.agent.ssh_server import SshServer  # noqa: PLC0415  late: it costs some 10 MiB
 
-        server = SshServer(self._desk, self._dir, lambda: self._access)
         try:
+            server = SshServer(self._desk, self._dir, lambda: self._access)
             await server.listen(*place)
         except OSError as error:
             trouble = f"{_words(place)}: {error.strerror or error}"
