@@ -7,7 +7,7 @@ shell. Next: `admin`, the compatible door, `shell`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +16,7 @@ import msgspec
 from twinspan.drivers.websocket import WebSocket
 from twinspan.model.errors import TwinspanError
 from twinspan.server.admin import PREFIX, Admin, AdminResponse
+from twinspan.server.alibaba.door import DoorAnswer
 from twinspan.server.clock import wall_ns
 from twinspan.server.commands import QueuedCommand
 from twinspan.server.diagnostics import DiagnosticsService
@@ -51,8 +52,8 @@ class CompatibleDoor(Protocol):
     """The compatible API, as this door calls it."""
 
     async def handle(
-        self, method: str, path: str, headers: dict[str, str], body: bytes, now_ns: int, address: str
-    ) -> AdminResponse:
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, now_ns: int, address: str = ""
+    ) -> DoorAnswer:
         """One request to `/`; never raises for what a client did."""
 
 
@@ -88,7 +89,8 @@ class AdminDoor:
         method, path, headers, address = request.method, request.path, request.headers, front.address
         name = path.partition("?")[0]
         if name == "/" and self.compatible is not None:
-            return await self.compatible.handle(method, path, headers, request.body, wall_ns(), address)
+            answer = await self.compatible.handle(method, path, headers, request.body, wall_ns(), address)
+            return AdminResponse(status=answer.status, headers=answer.headers, body=answer.body)
         if self._plain_paths is not None and name in PATHS:
             return await self._plain_paths.handle(method, name, headers, address)
         return await self._admin.handle(method, path, headers, request.body, wall_ns(), address)

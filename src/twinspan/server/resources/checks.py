@@ -8,13 +8,9 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from msgspec import Struct
-from msgspec import inspect as shapes
-
 from twinspan.engine.quotas import exceeded, limit_of, of_kind
-from twinspan.model.field_plan import fields_of, without_none
+from twinspan.engine.spec_changes import spec_changes
 from twinspan.model.fields import ResourceSpec
-from twinspan.model.finding import path_text
 from twinspan.model.kinds import STORED_KINDS, Kind
 from twinspan.model.refusal import Refusal
 from twinspan.model.resource import Actor, Resource
@@ -139,25 +135,9 @@ def immutable_kept(before: Resource, after: Resource) -> None:
         raise ServiceError("conflict", _immutable("name", before.name))
     if before.kind == "Site" and after.site != before.site:
         raise ServiceError("conflict", _immutable("site", before.site))
-    changed = immutable_changes(before.spec, after.spec)
+    changed = [change for change in spec_changes(before.spec, after.spec) if change.immutable]
     if changed:
-        raise ServiceError("conflict", *(_immutable(path, was) for path, was in changed))
-
-
-def immutable_changes(before: Struct, after: Struct, path: tuple[str | int, ...] = ()) -> list[tuple[str, str]]:
-    """Immutable fields that differ: path and former value. One that was left to be filled may be written once."""
-    changed: list[tuple[str, str]] = []
-    for name, field in fields_of(type(before)).items():
-        was, wanted = getattr(before, name), getattr(after, name)
-        if was == wanted:
-            continue
-        here = (*path, name)
-        if field.extra.get("immutable"):
-            if not ("filled" in field.extra and was == field.default):
-                changed.append((path_text(here), str(was)))
-        elif isinstance(without_none(field.shape), shapes.StructType) and was is not None and wanted is not None:
-            changed += immutable_changes(was, wanted, here)
-    return changed
+        raise ServiceError("conflict", *(_immutable(change.path, change.before) for change in changed))
 
 
 def unused_site(view: ReadView, resource: Resource) -> None:

@@ -46,7 +46,7 @@ class Made:
         return self.make("Vpc", actor, name, cidr_block="10.1.0.0/16")
 
     def site(self, name: str, actor: Actor = ALICE) -> Resource:
-        return self.make("Site", actor, name, data_center=DATA_CENTER, gateway={"public_address": "203.0.113.2"})
+        return self.make("Site", actor, name, data_center=DATA_CENTER, gateway={"public_address": "203.0.113.2", "local_asn": 65001})
 
 
 @pytest.fixture
