@@ -43,7 +43,7 @@ def device() -> None:
       twinspan device login --server cloud.example
       twinspan device add 210235A1K9B1234567
       twinspan device list
-      twinspan device exec 210235A1K9B1234567 ping host=192.0.2.1
+      twinspan device exec 210235A1K9B1234567 ping destination=192.0.2.1
       twinspan device shell 210235A1K9B1234567
     """
 
