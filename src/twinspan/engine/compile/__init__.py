@@ -2,6 +2,8 @@
 
 In: a `Site` that admission let pass, and its keys. Out: a `Deployment`. One module per part of the picture: `facts`
 (worked out once), `gateway`, `vpn`, `cloud`, `hosts`. Next: `lab` builds it, `twinspan plan` prints it.
+
+A site that is being made resource by resource has configs too (`compile_partial`): each node is told what is there.
 """
 
 from __future__ import annotations
@@ -19,36 +21,27 @@ from twinspan.engine.compile.hosts import (
     pc_endpoint,
 )
 from twinspan.engine.compile.keys import Keys
+from twinspan.engine.compile.missing import missing_parts
 from twinspan.engine.compile.transit_router import compile_transit_router
 from twinspan.engine.compile.vbr import compile_vbr
 from twinspan.engine.compile.vpc import compile_vpc
 from twinspan.engine.compile.vpn import compile_vpn_gateway
 from twinspan.model.deployment import Deployment, Expectation, Port, Segment, Topology, Wire
+from twinspan.model.device_config import DeviceConfig
 from twinspan.model.site import Site
 
-__all__ = ["compile_site"]
+__all__ = ["compile_partial", "compile_site", "missing_parts"]
 
 
 def compile_site(site: Site, keys: Keys) -> Deployment:
     """The whole site as configs, cables and expectations. Equal input gives equal output."""
     facts = gather(site)
-    configs = [
-        compile_gateway(facts, keys),
-        compile_vbr(facts, keys),
-        compile_vpn_gateway(facts, keys),
-        compile_transit_router(facts),
-        *(compile_vpc(facts, name) for name in facts.vpc_nodes),
-        compile_services(facts),
-        compile_pc(facts),
-        compile_office_host(facts),
-        *(compile_foreign_vbr(site, node, vbr) for node, vbr in foreign_vbrs(site).items()),
-    ]
     return Deployment(
         site=site.site,
         profile=site.profile,
         region=site.region,
         topology=_topology(facts),
-        configs={c.node: c for c in configs},
+        configs=_configs(facts, keys),
         site_endpoint=pc_endpoint(facts),
         cloud_endpoint=office_endpoint(facts),
         expectation=_expectation(facts),
@@ -56,6 +49,30 @@ def compile_site(site: Site, keys: Keys) -> Deployment:
         site_prefixes=facts.site_prefixes,
         cloud_prefixes=facts.cloud_prefixes,
     )
+
+
+def compile_partial(site: Site, keys: Keys) -> dict[str, DeviceConfig]:
+    """Configs, by node, of a site that need not be complete: what is not made yet, no node is told of.
+
+    A node of which nothing is made is not in it: it has its ports and no more. `missing_parts` says what is not there.
+    """
+    return _configs(gather(site), keys)
+
+
+def _configs(facts: Facts, keys: Keys) -> dict[str, DeviceConfig]:
+    site = facts.site
+    configs = [
+        compile_gateway(facts, keys),
+        *([compile_vbr(facts, keys)] if facts.has_circuit else []),
+        *([compile_vpn_gateway(facts, keys)] if facts.has_vpn_gateway else []),
+        *([compile_transit_router(facts)] if site.transit_routers else []),
+        *(compile_vpc(facts, name) for name in facts.vpc_nodes),
+        compile_services(facts),
+        compile_pc(facts),
+        *([compile_office_host(facts)] if facts.office_vpc else []),
+        *(compile_foreign_vbr(site, node, vbr) for node, vbr in foreign_vbrs(site).items()),
+    ]
+    return {config.node: config for config in configs}
 
 
 def _topology(facts: Facts) -> Topology:

@@ -34,7 +34,7 @@ SERVICES_LINK = ("100.64.0.1/30", "100.64.0.2/30")
 
 def vpn_cable(facts: Facts) -> int:
     """Index of the cable between the VPN gateway and its VPC: after those to the transit router."""
-    return len(facts.vpc_nodes) + 1
+    return max(facts.vpc_cables.values(), default=1) + 1
 
 
 def office_subnet(facts: Facts) -> str:
@@ -56,8 +56,8 @@ def office_router(facts: Facts) -> tuple[str, ...]:
 def cables(facts: Facts) -> list[tuple[tuple[str, str], tuple[str, str]]]:
     """Cables between cloud nodes as ((node, link), (node, link))."""
     found = [((VBR, "tr0"), (TRANSIT_ROUTER, "vbr0"))]
-    for index, (name, node) in enumerate(facts.vpc_nodes.items(), start=1):
-        found.append(((TRANSIT_ROUTER, f"vpc{index}"), (node, "tr0")))
+    for name, node in facts.vpc_nodes.items():
+        found.append(((TRANSIT_ROUTER, f"vpc{facts.vpc_cables[name]}"), (node, "tr0")))
         if name == facts.vpn_vpc:
             found.append(((VPN_GATEWAY, "vpc0"), (node, "vpn0")))
         if name == facts.services_vpc:
@@ -116,6 +116,8 @@ def brings(facts: Facts, attachment: AttachmentSpec) -> tuple[str, ...]:
             return ()
         entries = [e.destination for e in vbr_entries(facts) if e.next_hop_kind == "circuit" and e.advertise]
         return (*facts.site_prefixes, facts.circuit_pin[0], *entries)
+    if not attachment.vpc:
+        return ()  # an IPsec connection without a VPN gateway: no machine here is that
     return (*own_prefixes(facts, attachment.vpc), *published(facts, attachment.vpc))
 
 

@@ -1,6 +1,6 @@
 """Facts of a site that several nodes' configs need, worked out once: names, underlay addresses, prefixes, probes.
 
-In: a complete `Site`. Out: `Facts`. Next: `gateway.py`.
+In: a `Site`, complete or with parts that are not made yet. Out: `Facts`. Next: `gateway.py`.
 """
 
 from __future__ import annotations
@@ -66,8 +66,11 @@ class TunnelFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     site: Site
     vbr: VirtualBorderRouterSpec
+    """The circuit's; one without addresses where there is none (`has_circuit`)."""
     vpn_gateway: VpnGatewaySpec
-    """The VPN span's."""
+    """The VPN span's; one without an address where there is none (`has_vpn_gateway`)."""
+    has_circuit: bool = True
+    has_vpn_gateway: bool = True
     site_prefixes: tuple[str, ...]
     cloud_prefixes: tuple[str, ...]
     """Prefixes of attached VPCs, and the services network: what the data centre reaches over the spans."""
@@ -96,9 +99,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         return {name: vpc for name, vpc in self.site.vpcs.items() if name in attached}
 
     def circuit_group(self, family: Family) -> tuple[str, BgpGroupSpec]:
-        """The BGP group of the circuit's VBR for that family, with its name."""
+        """The BGP group of the circuit's VBR for that family, with its name; empty where there is none."""
+        if not self.has_circuit:
+            return "", BgpGroupSpec()
         mine = ((n, g) for n, g in self.site.bgp_groups.items() if g.virtual_border_router == self.vbr_name)
-        return next((n, g) for n, g in mine if g.ip_version == family)
+        return next(((n, g) for n, g in mine if g.ip_version == family), ("", BgpGroupSpec(ip_version=family)))
+
+    @property
+    def sessions(self) -> tuple[Family, ...]:
+        """Families that the circuit speaks BGP for: those with a group that has a peer."""
+        peered = {peer.bgp_group for peer in self.site.bgp_peers.values()}
+        families: tuple[Family, ...] = ("ipv4", "ipv6") if self.vbr.enable_ipv6 else ("ipv4",)
+        return tuple(family for family in families if self.circuit_group(family)[0] in peered)
 
     @property
     def vpn_vpc(self) -> str:
@@ -143,14 +155,24 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def services_vpc(self) -> str:
-        """The VPC through which 100.64.0.0/10 is reached: the user's (seed 004 Step 6)."""
-        users = [n for n, v in self.attached_vpcs().items() if v.role == "user"]
-        return users[0] if users else next(iter(self.attached_vpcs()))
+        """The VPC through which 100.64.0.0/10 is reached: the user's (seed 004 Step 6). Empty: there is no VPC."""
+        for vpcs in (self.attached_vpcs(), self.site.vpcs):
+            if vpcs:
+                return next((n for n, v in vpcs.items() if v.role == "user"), next(iter(vpcs)))
+        return ""
 
     @property
     def office_vpc(self) -> str:
-        offices = [n for n, v in self.attached_vpcs().items() if v.role == "office"]
-        return offices[0] if offices else next(iter(self.attached_vpcs()))
+        """The VPC of cloud computers. Empty: there is none."""
+        offices = [n for vpcs in (self.attached_vpcs(), self.site.vpcs) for n, v in vpcs.items() if v.role == "office"]
+        return offices[0] if offices else ""
+
+    @property
+    def vpc_cables(self) -> dict[str, int]:
+        """Number of the cable between the transit router and each VPC: from 1, which is the office VPC's also while
+        there is none."""
+        first = 1 if "office-vpc" in self.vpc_nodes.values() else 2
+        return {name: index for index, name in enumerate(self.vpc_nodes, start=first)}
 
     @property
     def vpn_speaks_bgp(self) -> bool:
@@ -159,8 +181,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def gather(site: Site) -> Facts:
     """Work the facts out."""
-    vbr = site.virtual_border_routers[site.circuit.virtual_border_router]
-    vpn_gateway = site.vpn_gateways[_connections(site)[0][1].vpn_gateway]
+    own_vbr = site.virtual_border_routers.get(site.circuit.virtual_border_router)
+    own_gateway = site.vpn_gateways.get(_vpn_gateway(site))
+    vbr, vpn_gateway = own_vbr or VirtualBorderRouterSpec(), own_gateway or VpnGatewaySpec()
     vpc_nodes = _vpc_nodes(site)
     nodes = [GATEWAY, VBR, VPN_GATEWAY, TRANSIT_ROUTER, *vpc_nodes.values(), SERVICES, PC, OFFICE_HOST]
     circuit = attachment_of(site, "virtual_border_router", site.circuit.virtual_border_router)
@@ -173,6 +196,8 @@ def gather(site: Site) -> Facts:
         site=site,
         vbr=vbr,
         vpn_gateway=vpn_gateway,
+        has_circuit=own_vbr is not None,
+        has_vpn_gateway=own_gateway is not None,
         site_prefixes=(*site.data_center.prefixes, *(site.data_center.ipv6_prefixes if vbr.enable_ipv6 else ())),
         cloud_prefixes=(*cloud, CLOUD_SERVICES_PREFIX),
         tunnels=_tunnels(site),
@@ -241,7 +266,20 @@ def _connections(site: Site) -> list[tuple[str, IpsecConnectionSpec]]:
     """The VPN span's connections, the active one (weight 100) first."""
     weights = {r.ipsec_connection: r.weight for r in site.destination_routes.values()}
     names = sorted(site.vpn.ipsec_connections, key=lambda n: -weights.get(n, 100))
-    return [(name, site.ipsec_connections[name]) for name in names]
+    whole = [(name, site.ipsec_connections[name]) for name in names if _is_whole(site, site.ipsec_connections[name])]
+    return [(name, spec) for name, spec in whole if spec.vpn_gateway == whole[0][1].vpn_gateway]
+
+
+def _is_whole(site: Site, connection: IpsecConnectionSpec) -> bool:
+    """Whether both its ends are there."""
+    ends = {tunnel.customer_gateway for tunnel in tunnels_of(connection)}
+    return connection.vpn_gateway in site.vpn_gateways and ends <= set(site.customer_gateways)
+
+
+def _vpn_gateway(site: Site) -> str:
+    """The VPN span's, or the first one while it has no connection; empty: there is none."""
+    connections = _connections(site)
+    return connections[0][1].vpn_gateway if connections else next(iter(site.vpn_gateways), "")
 
 
 def _tunnels(site: Site) -> tuple[TunnelFacts, ...]:
@@ -295,10 +333,12 @@ def _bfd(site: Site, vbr: VirtualBorderRouterSpec) -> Bfd | None:
 def _vpc_nodes(site: Site) -> dict[str, str]:
     """Canonical node names for the first VPC of each role; others carry their own name and number.
 
-    A node's name is that of its port in a segment too: at most 15 characters.
+    A node's name is that of its port in a segment too: at most 15 characters. Office VPCs come first, whoever was made
+    first: cables are numbered in this order, and a machine's cables stay where they are.
     """
     nodes: dict[str, str] = {}
     for index, (name, vpc) in enumerate(site.vpcs.items(), start=1):
         canonical = f"{vpc.role or 'user'}-vpc"
         nodes[name] = canonical if canonical not in nodes.values() else f"vpc{index}-{name}"[:15].rstrip("-")
-    return nodes
+    first = ("office-vpc", "user-vpc")
+    return dict(sorted(nodes.items(), key=lambda item: first.index(item[1]) if item[1] in first else len(first)))

@@ -19,7 +19,10 @@ _NODE_NAME_MAX = 15
 def foreign_vbrs(site: Site) -> dict[str, VirtualBorderRouterSpec]:
     """VBRs of other accounts on the circuit of the site's own, by node name: `vbr-` and its name, or its place in the
     file where that is no interface name."""
-    circuit = site.virtual_border_routers[site.circuit.virtual_border_router].physical_connection
+    own = site.virtual_border_routers.get(site.circuit.virtual_border_router)
+    if own is None:
+        return {}
+    circuit = own.physical_connection
     found: dict[str, VirtualBorderRouterSpec] = {}
     for index, (name, vbr) in enumerate(site.virtual_border_routers.items(), start=1):
         if vbr.account != "current" and vbr.physical_connection == circuit:

@@ -73,7 +73,7 @@ def _links(facts: Facts) -> tuple[Link, ...]:
     lan: tuple[str, ...] = (f"{site.data_center.gateway_address}/{site.data_center.prefixes[0].rpartition('/')[2]}",)
     if site.data_center.ipv6_prefixes:
         lan += (f"{site.data_center.gateway_ipv6_address}/{site.data_center.ipv6_prefixes[0].rpartition('/')[2]}",)
-    circuit: tuple[str, ...] = (f"{vbr.peer_gateway_ip}/{vbr.prefix_length}",)
+    circuit: tuple[str, ...] = (f"{vbr.peer_gateway_ip}/{vbr.prefix_length}",) if facts.has_circuit else ()
     if vbr.enable_ipv6:
         circuit += (f"{vbr.peer_ipv6_gateway_ip}/{vbr.ipv6_prefix_length}",)
     vlan = vbr.vlan_id != 0
@@ -99,27 +99,32 @@ def _links(facts: Facts) -> tuple[Link, ...]:
 
 
 def _routes(facts: Facts) -> tuple[StaticRoute, ...]:
-    circuit = NextHop(link=circuit_link(facts), via=facts.vbr.local_gateway_ip)
+    circuit = (NextHop(link=circuit_link(facts), via=facts.vbr.local_gateway_ip),) if facts.has_circuit else ()
     # Each tunnel end has its own route towards the ISP: a default route on the circuit would take the VPN down with it.
     ends = {t.cloud_public for t in facts.tunnels}
     underlay = [
         StaticRoute(prefix=f"{end}/32", next_hops=(NextHop(link=facts.site.gateway.ports.isp),)) for end in sorted(ends)
     ]
+    pins = (("pin-circuit", circuit), ("pin-vpn", tunnel_hops(facts)))
     return (
         *underlay,
-        StaticRoute(prefix="0.0.0.0/0", table="pin-circuit", role="pinned", next_hops=(circuit,)),
-        StaticRoute(prefix="0.0.0.0/0", table="pin-vpn", role="pinned", next_hops=tunnel_hops(facts)),
-        *(StaticRoute(prefix=p, role="standby", next_hops=tunnel_hops(facts)) for p in facts.standby_prefixes),
+        *(StaticRoute(prefix="0.0.0.0/0", table=t, role="pinned", next_hops=hops) for t, hops in pins if hops),
+        *(
+            StaticRoute(prefix=p, role="standby", next_hops=tunnel_hops(facts))
+            for p in facts.standby_prefixes
+            if facts.tunnels
+        ),
     )
 
 
-def _bgp(facts: Facts, keys: Keys) -> Bgp:
+def _bgp(facts: Facts, keys: Keys) -> Bgp | None:
     site = facts.site
-    peers = [_circuit_peer(facts, keys, "ipv4")]
-    if facts.vbr.enable_ipv6:
-        peers.append(_circuit_peer(facts, keys, "ipv6"))
+    peers = [_circuit_peer(facts, keys, family) for family in facts.sessions]
     peers += _vpn_peers(facts)
-    spans = [site.circuit.name, *([site.vpn.name] if facts.vpn_speaks_bgp else [])]
+    if not peers:
+        return None
+    spans = [site.circuit.name] if facts.sessions else []
+    spans += [site.vpn.name] if facts.vpn_speaks_bgp else []
     originate = []
     for span in spans:
         originate += [
@@ -127,7 +132,10 @@ def _bgp(facts: Facts, keys: Keys) -> Bgp:
         ]
         originate.append(Originate(prefix=facts.pins(span)[0], span=span, pinned=True))
     return Bgp(
-        router_id=site.gateway.router_id, asn=site.gateway.local_asn, peers=tuple(peers), originate=tuple(originate)
+        router_id=site.gateway.router_id or site.gateway.public_address,
+        asn=site.gateway.local_asn,
+        peers=tuple(peers),
+        originate=tuple(originate),
     )
 
 

@@ -17,8 +17,10 @@ from twinspan.engine.compile.vpn import TUNNEL_MTU, tunnel_hops, tunnel_probes
 from twinspan.model.device_config import Failover, FailoverSpan, NextHop, Probe, SpanProbe
 
 
-def compile_failover(facts: Facts) -> tuple[tuple[Probe, ...], Failover]:
-    """Probes of both spans, and the policy that reads them."""
+def compile_failover(facts: Facts) -> tuple[tuple[Probe, ...], Failover | None]:
+    """Probes of both spans, and the policy that reads them; nothing to decide while there are not two spans."""
+    if not facts.sessions or not facts.tunnels:
+        return (), None
     circuit, vpn = _circuit_probes(facts), _vpn_probes(facts)
     failover = Failover(
         spans=(_circuit_span(facts, circuit), _vpn_span(facts, vpn)),

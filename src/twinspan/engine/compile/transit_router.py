@@ -18,7 +18,7 @@ def compile_transit_router(facts: Facts) -> DeviceConfig:
     links = [Link(name="vbr0", addresses=transit_pair(VBR_CABLE)[1])]
     vbr = attachment_of(facts.site, "virtual_border_router", facts.vbr_name)
     peers = _session(facts, vbr, "vbr", "vbr0", (VBR_CABLE, 1)) if vbr is not None else []
-    for index, name in enumerate(facts.vpc_nodes, start=1):
+    for name, index in facts.vpc_cables.items():
         link = f"vpc{index}"
         links.append(Link(name=link, addresses=transit_pair(index)[0]))
         attachment = attachment_of(facts.site, "vpc", name)
@@ -31,7 +31,7 @@ def compile_transit_router(facts: Facts) -> DeviceConfig:
         profile=facts.site.profile,
         forwarding=True,
         links=(*links, facts.management(TRANSIT_ROUTER)),
-        routes=tuple(_route(facts, entry) for entry in transit_entries(facts)),
+        routes=tuple(_route(facts, entry) for entry in transit_entries(facts) if _has_cable(facts, entry)),
         bgp=Bgp(
             router_id=facts.router_id(TRANSIT_ROUTER),
             asn=facts.cloud_asn,
@@ -49,6 +49,13 @@ def _session(facts: Facts, own: AttachmentSpec, name: str, link: str, end: tuple
     return inside(facts, name, link, *end, imports=imports, exports=exports)
 
 
+def _has_cable(facts: Facts, entry: RouteEntry) -> bool:
+    if entry.next_hop_kind == "blackhole":
+        return True
+    attachment = facts.site.attachments[entry.next_hop]
+    return attachment.vpc in facts.vpc_cables or attachment.virtual_border_router == facts.vbr_name != ""
+
+
 def _route(facts: Facts, entry: RouteEntry) -> StaticRoute:
     """A custom entry: towards an attachment, or refused ("blackhole" in the cloud's words)."""
     if entry.next_hop_kind == "blackhole":
@@ -56,7 +63,7 @@ def _route(facts: Facts, entry: RouteEntry) -> StaticRoute:
     attachment = facts.site.attachments[entry.next_hop]
     if attachment.virtual_border_router:
         return StaticRoute(prefix=entry.destination, next_hops=(across(VBR_CABLE, 1, "vbr0", entry.destination),))
-    index = 1 + list(facts.vpc_nodes).index(attachment.vpc)
+    index = facts.vpc_cables[attachment.vpc]
     return StaticRoute(prefix=entry.destination, next_hops=(across(index, 0, f"vpc{index}", entry.destination),))
 
 

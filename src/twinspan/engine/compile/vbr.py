@@ -99,8 +99,7 @@ def _routes(facts: Facts) -> tuple[StaticRoute, ...]:
 
 
 def _bgp(facts: Facts, keys: Keys) -> Bgp:
-    families: tuple[Family, ...] = ("ipv4", "ipv6") if facts.vbr.enable_ipv6 else ("ipv4",)
-    peers = [_gateway_peer(facts, keys, family) for family in families]
+    peers = [_gateway_peer(facts, keys, family) for family in facts.sessions]
     own = attachment_of(facts.site, "virtual_border_router", facts.vbr_name)
     learned = [p for a in learned_by(facts.site, own) for p in brings(facts, a)]
     cloud_side = (*facts.cloud_prefixes, facts.circuit_pin[1], facts.vpn_pin[1])

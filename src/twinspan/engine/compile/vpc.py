@@ -45,7 +45,7 @@ def compile_vpc(facts: Facts, name: str) -> DeviceConfig:
 
 
 def _cable(facts: Facts, name: str) -> int:
-    return 1 + list(facts.vpc_nodes).index(name)
+    return facts.vpc_cables[name]
 
 
 def _links(facts: Facts, name: str) -> list[Link]:

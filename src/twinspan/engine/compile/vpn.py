@@ -76,7 +76,8 @@ def _tunnel_probe(facts: Facts, t: TunnelFacts, at_gateway: bool) -> Probe:
 def compile_vpn_gateway(facts: Facts, keys: Keys) -> DeviceConfig:
     """The VPN span's cloud end. It asks policy-based routes first, then destination-based ones, then BGP."""
     cloud_end, _ = transit_pair(vpn_cable(facts))
-    publics = sorted({t.cloud_public for t in facts.tunnels})
+    # While no connection uses it, the gateway has its address all the same.
+    publics = sorted({t.cloud_public for t in facts.tunnels} or {facts.vpn_gateway.internet_ip} - {""})
     length = facts.vpn_gateway.internet_prefix_length
     ends = sorted({t.gateway_public for t in facts.tunnels})
     tables, rules, policy = policy_routing(facts)
@@ -95,7 +96,10 @@ def compile_vpn_gateway(facts: Facts, keys: Keys) -> DeviceConfig:
         rules=rules,
         routes=(
             *(StaticRoute(prefix=f"{end}/32", next_hops=(NextHop(link="wan0"),)) for end in ends),
-            StaticRoute(prefix=facts.vpn_pin[0], role="pinned", next_hops=cloud_hops(facts, facts.tunnels)),
+            *(
+                StaticRoute(prefix=facts.vpn_pin[0], role="pinned", next_hops=cloud_hops(facts, facts.tunnels))
+                for _ in facts.tunnels[:1]
+            ),
             *destination_routing(facts),
             *policy,
         ),
