@@ -10,6 +10,7 @@ import secrets
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from twinspan.cli.site_file import CheckResult, findings_text, read, read_file
 from twinspan.engine.admission.bgp_group import AUTH_KEY_REMEDY, auth_key_problem
@@ -18,6 +19,7 @@ from twinspan.engine.compile import compile_site
 from twinspan.engine.compile.keys import Keys, keys_from, wanted_keys
 from twinspan.model.deployment import Deployment
 from twinspan.model.errors import Rejected
+from twinspan.model.ipsec_connection import IpsecConnectionSpec
 from twinspan.model.secret import Secret
 from twinspan.model.secret_source import SecretSource
 from twinspan.model.site import Site
@@ -55,6 +57,23 @@ def load_deployment(path: Path) -> Deployment:
 def plan_deployment(site: Site) -> Deployment:
     """The compiled site with placeholders for keys: for looking, not for running."""
     return compile_site(site, keys_from(dict.fromkeys(wanted_keys(site), Secret("placeholder"))))
+
+
+def read_keys(site: Site, path: Path) -> Site:
+    """The same site with every key that it names a place of read into it; those that nobody gave stay out."""
+    groups = {n: replace(g, auth_key=_read(f"bgp:{n}", g.auth_key, path)) for n, g in site.bgp_groups.items()}
+    gateways = {n: replace(g, auth_key=_read(f"bgp:{n}", g.auth_key, path)) for n, g in site.customer_gateways.items()}
+    connections = {n: _with_keys(n, c, path) for n, c in site.ipsec_connections.items()}
+    return replace(site, bgp_groups=groups, customer_gateways=gateways, ipsec_connections=connections)
+
+
+def _with_keys(name: str, connection: IpsecConnectionSpec, path: Path) -> IpsecConnectionSpec:
+    tunnels = tuple(replace(t, psk=_read(f"psk:{name}/{t.role}", t.psk, path)) for t in connection.tunnels)
+    return replace(connection, psk=_read(f"psk:{name}", connection.psk, path), tunnels=tunnels)
+
+
+def _read(name: str, source: SecretSource | None, path: Path) -> SecretSource | None:
+    return None if source is None else SecretSource(value=_read_key(name, source, path))
 
 
 def _keys(site: Site, path: Path) -> Keys:

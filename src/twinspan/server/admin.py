@@ -35,7 +35,7 @@ from twinspan.server.problem import (
     problem,
 )
 from twinspan.server.registry import NoSuchDevice, Refused
-from twinspan.server.resources import api, event_stream
+from twinspan.server.resources import api, apply_api, event_stream
 from twinspan.server.resources.error import ServiceError
 from twinspan.server.resources.port import StaleWrite
 from twinspan.server.resources.problems import service_problem, stale_problem
@@ -47,7 +47,7 @@ FLAGS = frozenset({"dry_run"})
 """Fields of a query that mean something without a value."""
 ROUTES: tuple[Route, ...] = (
     admin_devices.ROUTES + admin_config.ROUTES + admin_commands.ROUTES + admin_accounts.ROUTES
-    + api.ROUTES + event_stream.ROUTES
+    + apply_api.ROUTES + api.ROUTES + event_stream.ROUTES
 )  # fmt: skip
 UNLIMITED = RateSettings(per_s=0)
 _BEARER = re.compile(r"Bearer +([!-~]{1,256})", re.IGNORECASE)

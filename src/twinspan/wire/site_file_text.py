@@ -21,9 +21,9 @@ WIDTH = 110
 HEAD = "# Site {}, as the server has it. Keys are not in it: applied again, those of the server stay."
 
 
-def to_plain(site: SiteFile) -> dict[str, Any]:
-    """Plain data that `decode` makes the same site of, keys in clear where the site has them."""
-    return _plain(site, site.profile, keys=True)
+def to_plain(site: SiteFile, *, keys: bool = True) -> dict[str, Any]:
+    """Plain data that `decode` makes the same site of, with the keys in clear that the site has, or without any."""
+    return _plain(site, site.profile, keys=keys)
 
 
 def site_text(site: SiteFile) -> str:

@@ -88,11 +88,11 @@ async def create_resource(kind: Kind, call: Call) -> Result:
     made: Resource = await service_of(call).run(
         actor,
         lambda tx: tx.create(kind.name, wish.spec, name=wish.name, site=wish.site),
-        dry_run=_flag(call, "dry_run"),
+        dry_run=flag(call, "dry_run"),
         once=_once(call, ["create", kind.name, wish.name, wish.site, wish.spec]),
     )
-    location = {} if _flag(call, "dry_run") else {"location": f"/api/v1/{kind.path}/{made.id}"}
-    return _answer(made, 200 if _flag(call, "dry_run") else 201, location)
+    location = {} if flag(call, "dry_run") else {"location": f"/api/v1/{kind.path}/{made.id}"}
+    return _answer(made, 200 if flag(call, "dry_run") else 201, location)
 
 
 async def show_resource(kind: Kind, call: Call) -> Result:
@@ -107,7 +107,7 @@ async def patch_resource(kind: Kind, call: Call) -> Result:
     changed: Resource = await service_of(call).run(
         actor_of(call),
         lambda tx: tx.patch(kind.name, named, merge, generation=generation),
-        dry_run=_flag(call, "dry_run"),
+        dry_run=flag(call, "dry_run"),
         once=_once(call, ["patch", kind.name, named, generation, merge]),
     )
     return _answer(changed)
@@ -119,7 +119,7 @@ async def delete_resource(kind: Kind, call: Call) -> Result:
     gone: Resource = await service_of(call).run(
         actor_of(call),
         lambda tx: tx.delete(kind.name, named, generation=generation),
-        dry_run=_flag(call, "dry_run"),
+        dry_run=flag(call, "dry_run"),
         once=_once(call, ["delete", kind.name, named, generation]),
     )
     return _answer(gone)
@@ -132,7 +132,7 @@ async def perform_verb(kind: Kind, call: Call) -> Result:
     changed: Resource = await service_of(call).run(
         actor_of(call),
         lambda tx: tx.perform(kind.name, named, verb, arguments, generation=generation),
-        dry_run=_flag(call, "dry_run"),
+        dry_run=flag(call, "dry_run"),
         once=_once(call, ["perform", kind.name, named, verb, generation, arguments]),
     )
     return _answer(changed)
@@ -173,7 +173,8 @@ def _answer(resource: Resource, status: int = 200, headers: dict[str, str] | Non
     return Result(value=shown(resource), status=status, headers={"etag": f'"{resource.generation}"', **(headers or {})})
 
 
-def _flag(call: Call, name: str) -> bool:
+def flag(call: Call, name: str) -> bool:
+    """A flag of the query: with no value it is on. Raises ProblemRaised."""
     text = call.query.get(name)
     if text not in {None, "", "true", "false"}:
         remedy = "write true or false, or the name alone"

@@ -80,8 +80,14 @@ class Operations:
         """A new resource. Raises ServiceError."""
         declared = checks.known_kind(kind)
         checks.may_write(self.actor)
-        region, profile = self._of_site(declared, site, plain_spec)
-        spec = self._decoded(declared, plain_spec, profile)
+        _, profile = self._of_site(declared, site, plain_spec)
+        return self.add(kind, self._decoded(declared, plain_spec, profile), name=name, site=site)
+
+    def add(self, kind: str, spec: ResourceSpec, *, name: str = "", site: str = "") -> Resource:
+        """`create` with a spec that is decoded already."""
+        declared = checks.known_kind(kind)
+        checks.may_write(self.actor)
+        region, _ = self._of_site(declared, site, {})
         checks.no_places_of_secrets(spec, self.actor)
         spec = self._lookup.resolved(spec, site)
         made = Resource(
@@ -111,6 +117,13 @@ class Operations:
         if (after.name, after.site, after.spec) == (before.name, before.site, before.spec):
             return before
         return self._changed(before, after, "update")
+
+    def put(self, kind: str, resource_id: str, spec: ResourceSpec) -> Resource:
+        """Give it another spec, whole and decoded already. Raises ServiceError."""
+        before = self._writable(kind, resource_id, None)
+        checks.no_places_of_secrets(spec, self.actor)
+        after = replace(before, spec=self._lookup.resolved(spec, before.site, before.spec))
+        return before if after.spec == before.spec else self._changed(before, after, "update")
 
     def perform(
         self,

@@ -1,0 +1,202 @@
+"""Apply a site file: all of what differs, in one unit of work, and exactly what was shown before.
+
+In: a site file as data, an actor. Out: a `SitePlanned`. A plan has a name made of every change in it and of every
+generation it rests on; who brings a name that is not the present plan's is told to look again. So two people who apply
+overlapping sites never leave a mixture. Next: `apply_api.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from twinspan.engine.admission.admit import admit
+from twinspan.engine.expand import expand
+from twinspan.engine.lifecycle import settled
+from twinspan.engine.site_assembly import export
+from twinspan.engine.site_changes import Operation, SiteChanges, changes, with_ids
+from twinspan.engine.site_drafts import disassemble
+from twinspan.model.decode import decode
+from twinspan.model.fields import PROFILES
+from twinspan.model.finding import Finding, has_errors, path_text
+from twinspan.model.refusal import Refusal
+from twinspan.model.resource import DELETED, Resource
+from twinspan.model.site import Site, SiteFile
+from twinspan.model.site_apply import ResourceChange, SitePlanned
+from twinspan.server.resources.error import NotFound, ServiceError, of_findings
+from twinspan.server.resources.new_keys import with_new_keys
+from twinspan.server.resources.operations import Operations
+from twinspan.wire.site_file_text import to_plain
+
+SITE = "Site"
+
+
+class Checked(NamedTuple):
+    """A site that may be applied."""
+
+    site: Site
+    warnings: tuple[str, ...]
+
+
+def check_site(plain: dict[str, Any]) -> Checked:
+    """Decode, expand, admit. Raises ServiceError with every finding that is an error."""
+    profile = next((one for one in PROFILES if one == plain.get("profile")), PROFILES[0])
+    decoded = decode(SiteFile, plain, profile=profile, edge="site_file")
+    if decoded.value is None:
+        raise of_findings(decoded.findings)
+    site = expand(decoded.value)
+    findings = (*decoded.findings, *admit(site))
+    if has_errors(findings):
+        raise of_findings(findings)
+    return Checked(site, tuple(_words(finding) for finding in findings if finding.severity == "warning"))
+
+
+def plan_site(tx: Operations, checked: Checked) -> SitePlanned:
+    """What `apply_site` would do, without trying it."""
+    return _planned(checked.site.site, _changes(tx, checked.site), tx, checked.warnings)
+
+
+def apply_site(tx: Operations, checked: Checked, plan: str = "") -> SitePlanned:
+    """Make the stored resources as the site says. `plan`: the one that was shown; empty: whatever is needed now."""
+    site = checked.site
+    return _carry_out(tx, site.site, lambda: _changes(tx, site), plan, checked.warnings)
+
+
+def plan_removal(tx: Operations, name: str) -> SitePlanned:
+    """What `destroy_site` would do."""
+    return _planned(name, _removal(tx, name), tx)
+
+
+def destroy_site(tx: Operations, name: str, plan: str = "") -> SitePlanned:
+    """Delete everything that is bound to the site, and the site."""
+    return _carry_out(tx, name, lambda: _removal(tx, name), plan)
+
+
+def export_site(tx: Operations, named: str) -> dict[str, Any]:
+    """The site as it was declared, as data of a site file without its keys. Raises NotFound."""
+    own = tx.get(SITE, named)
+    everything = [settled(one, tx.now_ns) for one in tx.work.of_site(own.account, own.name)]
+    assembled = export(own, everything)
+    return to_plain(assembled.site, keys=False)
+
+
+# ----------------------------------------------------------------------------------------------------------- inside
+
+
+def _stored(tx: Operations, name: str) -> list[Resource]:
+    """What is bound to the site, and the site itself."""
+    account = tx.actor.account
+    bound = [one for one in tx.work.of_site(account, name) if one.site == name]
+    sites = tx.work.find(account, SITE, name)
+    found = {one.id: settled(one, tx.now_ns) for one in (*bound, *sites)}
+    return [one for one in found.values() if one.phase != DELETED]
+
+
+def _changes(tx: Operations, site: Site) -> SiteChanges:
+    return changes(disassemble(site), _stored(tx, site.site))
+
+
+def _removal(tx: Operations, name: str) -> SiteChanges:
+    stored = _stored(tx, name)
+    if not stored:
+        raise NotFound(SITE, name)
+    return changes((), stored)
+
+
+def _carry_out(
+    tx: Operations, name: str, find: Callable[[], SiteChanges], plan: str, warnings: tuple[str, ...] = ()
+) -> SitePlanned:
+    found = find()
+    planned = _planned(name, found, tx, warnings)
+    if plan and plan != planned.plan:
+        raise ServiceError("conflict", _OUTDATED)
+    ids = dict(found.ids)
+    for operation in found.operations:
+        _do(tx, name, operation, ids)
+    made = tuple(
+        msgspec.structs.replace(change, id=ids.get(key, change.id))
+        for change, key in zip(planned.changes, _keys(found), strict=True)
+    )
+    return msgspec.structs.replace(planned, changes=made, applied=True)
+
+
+def _do(tx: Operations, site: str, operation: Operation, ids: dict[str, str]) -> None:
+    if operation.verb == "create" and operation.spec is not None:
+        spec = with_new_keys(with_ids(operation.spec, ids))
+        made = tx.add(operation.kind, spec, name=operation.name, site="" if operation.kind == SITE else site)
+        ids[operation.key] = made.id
+    elif operation.verb == "update" and operation.spec is not None:
+        tx.put(operation.kind, operation.id or ids[operation.key], with_ids(operation.spec, ids))
+    else:
+        tx.delete(operation.kind, operation.id)
+
+
+def _keys(found: SiteChanges) -> list[str]:
+    return [
+        *(draft.key for draft in found.creates),
+        *(update.draft.key for update in found.replaces),
+        *(update.draft.key for update in found.updates),
+        *("" for _ in found.deletes),
+    ]
+
+
+def _planned(name: str, found: SiteChanges, tx: Operations, warnings: tuple[str, ...] = ()) -> SitePlanned:
+    shown = [
+        *(ResourceChange(action="create", kind=one.kind, name=one.name) for one in found.creates),
+        *(
+            ResourceChange(
+                action="replace",
+                kind=one.draft.kind,
+                name=one.draft.name,
+                id=one.resource.id,
+                fields=tuple(field.path for field in one.fields),
+                reason="cannot be changed in place" if one.fields else "stands on what is made anew",
+            )
+            for one in found.replaces
+        ),
+        *(
+            ResourceChange(
+                action="update",
+                kind=one.draft.kind,
+                name=one.draft.name,
+                id=one.resource.id,
+                fields=tuple(field.path for field in one.fields),
+            )
+            for one in found.updates
+        ),
+        *(ResourceChange(action="delete", kind=one.kind, name=one.name, id=one.id) for one in found.deletes),
+    ]
+    stored = _stored(tx, name)
+    touched = len(found.replaces) + len(found.updates) + len(found.deletes)
+    return SitePlanned(
+        site=name,
+        changes=tuple(shown),
+        unchanged=len(stored) - touched,
+        plan=_name(shown, stored),
+        warnings=warnings,
+    )
+
+
+def _name(shown: list[ResourceChange], stored: list[Resource]) -> str:
+    """Of these changes to exactly this."""
+    basis = [
+        [[one.action, one.kind, one.name, one.fields] for one in shown],
+        sorted([o.id, o.generation] for o in stored),
+    ]
+    return hashlib.sha256(msgspec.json.encode(basis)).hexdigest()[:32]
+
+
+def _words(finding: Finding) -> str:
+    return f"{path_text(finding.path)}: {finding.problem} ({finding.remedy})"
+
+
+_OUTDATED = Refusal(
+    code="plan.outdated",
+    field="plan",
+    rule="What is carried out is what was shown.",
+    problem="the site was changed by somebody else meanwhile, or the file was",
+    remedy="look at the changes again: twinspan diff",
+)
