@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.contract.postgres import Cluster, running_cluster
 
 from twinspan.cli import main
 
@@ -65,6 +66,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL for all tests that need one."""
+    with running_cluster() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either sort."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    made: Cluster = request.getfixturevalue("cluster")
+    return made.new_database()
 
 
 Run = Callable[..., tuple[int, str, str]]

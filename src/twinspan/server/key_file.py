@@ -56,19 +56,24 @@ def read_private(path: Path) -> bytes:
     return data
 
 
+def create_private(path: Path, data: bytes) -> None:
+    """Writes a file that is not there yet. Several processes may come at once: whoever links its file first has made
+    it for all."""
+    candidate = path.with_name(f"{path.name}.{os.getpid()}")
+    write_private(candidate, data)
+    try:
+        os.link(candidate, path)
+    except FileExistsError:
+        pass
+    finally:
+        candidate.unlink()
+
+
 def ticket_key(state_dir: Path) -> bytes:
     """The key of all tickets, made at the first call: it survives restarts, and with it the tickets."""
     path = state_dir / "ticket.key"
     if not path.exists():
-        # Several workers may start at once: whoever links its file first has made the key for all.
-        candidate = state_dir / f"ticket.key.{os.getpid()}"
-        write_private(candidate, secrets.token_bytes(TICKET_KEY_BYTES))
-        try:
-            os.link(candidate, path)
-        except FileExistsError:
-            pass
-        finally:
-            candidate.unlink()
+        create_private(path, secrets.token_bytes(TICKET_KEY_BYTES))
     key = read_private(path)
     if len(key) != TICKET_KEY_BYTES:
         raise Rejected(f"{path} is damaged", remedy="remove it: devices then log in in full once")

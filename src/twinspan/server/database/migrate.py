@@ -1,0 +1,121 @@
+"""Brings a database to this version's revision, once, whoever of several processes comes first.
+
+All steps are one transaction in both databases: a kill in the middle leaves the old revision. Alembic is loaded only
+if there is something to do.
+
+In: a URL. Out: a database that has the revision `migrations.HEAD`. Next: `migrations/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from twinspan.model.errors import Rejected, Unavailable
+from twinspan.server import migrations
+from twinspan.server.database import postgres, sqlite
+from twinspan.server.database.port import Database
+from twinspan.server.migrations import HEAD
+
+SQLITE, POSTGRESQL = "sqlite:///", ("postgresql://", "postgres://")
+
+
+def open_database(url: str) -> Database:
+    """The database, made or brought to this version.
+
+    `url` is sqlite:///PATH or postgresql://... Raises Rejected for another URL or a newer database, Unavailable or
+    Retryable where it cannot be used.
+    """
+    if url.startswith(SQLITE):
+        path = Path(url.removeprefix(SQLITE))
+        _make_sqlite(path, HEAD)
+        return sqlite.SqliteDatabase(path)
+    if url.startswith(POSTGRESQL):
+        _make_postgres(url, HEAD)
+        return postgres.PostgresDatabase(url)
+    raise Rejected("that is no URL of a database", remedy="give sqlite:///PATH or postgresql://USER@HOST/NAME")
+
+
+def make(url: str, revision: str) -> None:
+    """Brings the database to some revision: for restoring a backup of that revision."""
+    if url.startswith(SQLITE):
+        _make_sqlite(Path(url.removeprefix(SQLITE)), revision)
+    else:
+        _make_postgres(url, revision)
+
+
+def _make_sqlite(path: Path, revision: str) -> None:
+    try:
+        sqlite.create_file(path)
+        with contextlib.closing(sqlite.connect(path)) as connection:
+
+            def is_current() -> bool:
+                return _is_current(connection.execute, _SQLITE_HAS, revision, str(path))
+
+            if not is_current():
+                connection.execute("BEGIN IMMEDIATE")
+                if not is_current():  # else another process has just done it
+                    _upgrade("sqlite+pysqlite://", connection, revision)
+    except sqlite3.Error as error:
+        raise sqlite.translated(error, path) from error
+    except OSError as error:
+        raise Unavailable(
+            f"cannot use the server's database {path}: {error.strerror}",
+            remedy="check that the state directory exists, may be written to and has space left",
+        ) from error
+
+
+def _make_postgres(url: str, revision: str) -> None:
+    where = postgres.place(url)
+    try:
+        with contextlib.closing(postgres.connect(url)) as connection:
+
+            def is_current() -> bool:
+                return _is_current(lambda sql: connection.execute(sql.encode()), _POSTGRES_HAS, revision, where)
+
+            if not is_current():
+                connection.autocommit = False
+                connection.execute(f"SELECT pg_advisory_xact_lock({postgres.MIGRATION_LOCK})".encode())
+                if not is_current():
+                    _upgrade("postgresql+psycopg://", connection, revision)
+    except psycopg.Error as error:
+        raise postgres.translated(error, where) from error
+
+
+_SQLITE_HAS = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+_POSTGRES_HAS = "SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL"
+
+
+def _is_current(execute: Callable[[str], Any], has_version: str, revision: str, where: str) -> bool:
+    """Raises Rejected where a newer Twinspan has written it."""
+    if not execute(has_version).fetchone():
+        return False
+    row = execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is not None and row[0] > HEAD:
+        raise Rejected(
+            f"the database {where} has revision {row[0]}, this Twinspan knows revisions up to {HEAD}",
+            remedy="run the newer Twinspan that wrote it, or give another database",
+        )
+    return row is not None and row[0] >= revision
+
+
+def _upgrade(dialect_url: str, connection: Any, revision: str) -> None:
+    """Runs what is missing in the transaction that the connection is in, and commits it."""
+    from alembic import command  # noqa: PLC0415  a third of a second that nobody waits for who is up to date
+    from alembic.config import Config  # noqa: PLC0415
+
+    engine = create_engine(dialect_url, creator=lambda: connection, poolclass=StaticPool)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with engine.connect() as wrapped:
+        config.attributes["connection"] = wrapped
+        command.upgrade(config, revision)
+        wrapped.commit()
