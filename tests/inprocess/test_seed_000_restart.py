@@ -11,11 +11,13 @@ import signal
 import sys
 import time
 
+import pytest
 from tests.inprocess.device import Device, managed_by
 from tests.inprocess.peer import Peer, Wire
 from tests.inprocess.relay import Relay
 from tests.inprocess.site import ALICE, Cloud, Site, until
 
+from twinspan.model.errors import Unavailable
 from twinspan.model.secret import Secret
 from twinspan.server.credentials import make_credential
 from twinspan.server.registry import Registry
@@ -163,6 +165,14 @@ async def test_a_second_server_on_the_same_state_is_refused_and_leaves_presence_
     finally:
         process.send_signal(signal.SIGTERM)
         await process.wait()
+
+
+async def test_an_address_that_is_none_is_named_with_the_way_out(site: Site) -> None:
+    with pytest.raises(Unavailable) as refused:
+        await site.cloud("300.1.1.1", port=19443)
+    assert "300.1.1.1" in refused.value.message
+    assert "Unknown error" not in refused.value.message
+    assert "--listen" in refused.value.remedy
 
 
 async def _start(cloud: Cloud) -> asyncio.subprocess.Process:

@@ -7,6 +7,7 @@ what is made of them is handed down as small values. Next: `run` starts as many 
 from __future__ import annotations
 
 import asyncio
+import errno
 import hmac
 import os
 import signal
@@ -36,6 +37,8 @@ from twinspan.server.hub import Hub, HubSettings
 from twinspan.server.key_file import ticket_key
 from twinspan.server.line_log import LineLog
 from twinspan.server.peers import WorkerPeers
+from twinspan.server.plain_paths import PlainPaths
+from twinspan.server.resources.parts import ResourceOptions, ResourceParts
 from twinspan.server.services import ConfigService, LogService, Service, TelemetryService
 from twinspan.server.shell import CliService
 from twinspan.server.store import FILE_NAME, DeviceStore
@@ -72,6 +75,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How long devices get to leave before a planned end."""
     budget: HandshakeBudget = HandshakeBudget()
     """Logins that one worker takes."""
+    resources: ResourceOptions = ResourceOptions()
 
 
 class Worker:
@@ -101,10 +105,18 @@ class Worker:
         }
         self.housekeeping = Housekeeping(self.store, self.events, commands)
         self.hub.services.update(self.services)
-        self.hub.admin = AdminDoor(Admin(office), cli)
+        admin = Admin(office, options.resources.rate)
+        self.resources = ResourceParts(options.resources, options.state_dir, self.store, admin.metrics)
+        office.resources, office.followers = self.resources.writer, self.resources.followers
+        self.hub.admin = AdminDoor(admin, cli, PlainPaths(admin, self._gauges))
+        self.hub.admin.compatible = self.resources.compatible
         self.peers = WorkerPeers(options.state_dir, self.hub, self.diagnostics, commands)
         if options.workers > 1:
             self.hub.peers = self.peers
+
+    def _gauges(self) -> dict[str, float]:
+        devices = {"devices_connected": float(len(self.hub.tunnels)), "events_lost": float(self.events.lost)}
+        return devices | self.resources.gauges()
 
     def _settings(self, key: bytes) -> HubSettings:
         options = self._options
@@ -152,6 +164,7 @@ class Worker:
             loop.add_signal_handler(number, stop.set)
         # Whoever was connected to this worker before its end is not any more.
         self.store.release_worker(self.hub.settings.worker, "the server restarted", wall_ns())
+        self.resources.writer.start()
         listening = self._listen()
         memory.tune_collection()
         loops = {
@@ -161,6 +174,7 @@ class Worker:
             "configs": self.config.watch(),
             "housekeeping": self.housekeeping.run(self._heard),
             "memory": memory.keep_small(self.hub.ended_count),
+            **self.resources.loops(),
         }
         tasks = [loop.create_task(work, name=name) for name, work in loops.items()]
         ready()
@@ -173,6 +187,7 @@ class Worker:
         for task in tasks:
             task.cancel()
         await pause(CLOSE_FRAMES_S)
+        await self.resources.close()
         self.events.flush(wall_ns())
         self.store.close()
 
@@ -192,10 +207,7 @@ class Worker:
                 except OSError as error:
                     if address == "::" and found:
                         continue  # a machine without IPv6
-                    raise Unavailable(
-                        f"cannot listen on {address} port {port}: {os.strerror(error.errno) if error.errno else error}",
-                        remedy="another program may have the port; choose one with --port",
-                    ) from error
+                    raise _not_listening(address, port, error) from error
         return found
 
     def _heard(self) -> list[Heard]:
@@ -216,3 +228,15 @@ class Worker:
 
 def _derived(key: bytes, purpose: bytes) -> bytes:
     return hmac.digest(key, purpose, "sha256")
+
+
+def _not_listening(address: str, port: int, error: OSError) -> Unavailable:
+    if (error.errno or 0) < 0:  # EAI_*: getaddrinfo found nothing
+        return Unavailable(
+            f"cannot listen on {address}: it is no address", remedy="give addresses of this machine with --listen"
+        )
+    why = os.strerror(error.errno) if error.errno else str(error)
+    remedy = "another program may have the port; choose one with --port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        remedy = "give addresses of this machine with --listen"
+    return Unavailable(f"cannot listen on {address} port {port}: {why}", remedy=remedy)
