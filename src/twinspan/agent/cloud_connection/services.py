@@ -36,7 +36,10 @@ from twinspan.wire.cloud_connection.services import (
 
 REPORT_S = 10.0
 """A report at least so often, and at once after an event."""
-_MIN_REPORT_S = 1.0
+_MIN_REPORT_S = 0.4
+"""Between two reports: a server shows what changes within a second."""
+_AFTER_S = 0.1
+"""More than that after a report of an event one of what it has led to."""
 LOG_LINES = 100
 """In one message."""
 
@@ -126,7 +129,7 @@ class TelemetryModule:
         self._wake.set()
 
     async def run(self, link: Link) -> None:
-        dropped = 0
+        dropped, woken = 0, True
         while True:
             self._sequence += 1
             report = msgspec.json.encode(await self._report(), enc_hook=encode_hook)
@@ -134,10 +137,11 @@ class TelemetryModule:
             dropped = 0 if taken else dropped + 1
             await pause(_MIN_REPORT_S)
             try:
-                async with asyncio.timeout(REPORT_S - _MIN_REPORT_S):
+                async with asyncio.timeout(_AFTER_S if woken else REPORT_S - _MIN_REPORT_S):
                     await self._wake.wait()
+                woken = True
             except TimeoutError:
-                pass
+                woken = False
             self._wake.clear()
 
     def received(self, link: Link, message: ServiceMessage) -> None:
