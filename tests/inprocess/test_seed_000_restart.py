@@ -22,6 +22,7 @@ from twinspan.model.secret import Secret
 from twinspan.server.credentials import make_credential
 from twinspan.server.registry import Registry
 from twinspan.server.store import FILE_NAME, DeviceStore
+from twinspan.server.worker import ServerOptions, Worker
 from twinspan.wire.cloud_connection.messages import REGISTRATION_PATH
 from twinspan.wire.cloud_connection.ticket import resume_proof, server_proof
 
@@ -168,8 +169,11 @@ async def test_a_second_server_on_the_same_state_is_refused_and_leaves_presence_
 
 
 async def test_an_address_that_is_none_is_named_with_the_way_out(site: Site) -> None:
+    cloud = await site.cloud()
+    await cloud.stop()
+    nowhere = ServerOptions(state_dir=cloud.folder, listen=("300.1.1.1",), port=cloud.port)
     with pytest.raises(Unavailable) as refused:
-        await site.cloud("300.1.1.1", port=19443)
+        await Worker(nowhere).serve(lambda: None)
     assert "300.1.1.1" in refused.value.message
     assert "Unknown error" not in refused.value.message
     assert "--listen" in refused.value.remedy
