@@ -162,9 +162,18 @@ class AdminClient:
             )
         return {"Authorization": f"Bearer {self._token.reveal()}"}
 
-    def call(self, kind: type[T], method: str, path: str, value: Any = None, *, csv: bytes | None = None) -> T:
+    def call(
+        self,
+        kind: type[T],
+        method: str,
+        path: str,
+        value: Any = None,
+        *,
+        csv: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> T:
         """One request below /api/v1. Raises RefusedByServer, Retryable or Unavailable."""
-        headers = self.authorization() | {"Accept": "application/json"}
+        headers = self.authorization() | {"Accept": "application/json"} | (headers or {})
         body = b""
         if csv is not None:
             headers["Content-Type"], body = "text/csv", csv

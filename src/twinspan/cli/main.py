@@ -27,12 +27,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("twinspan.cli.apply:diff", "Show what `apply` would change."),
     "destroy": ("twinspan.cli.apply:destroy", "Delete a site from a server."),
     "export": ("twinspan.cli.apply:export", "Write a server's site as a site file."),
+    "get": ("twinspan.cli.resource:get", "List a server's resources."),
+    "describe": ("twinspan.cli.resource:describe", "Show one resource, what uses it, who changed it."),
+    "create": ("twinspan.cli.resource:create", "Make a resource."),
+    "edit": ("twinspan.cli.resource:edit", "Change a resource."),
+    "delete": ("twinspan.cli.resource:delete", "Delete resources."),
     "schema": ("twinspan.cli.schema:schema", "Print the JSON Schema of the site file."),
     "server": ("twinspan.cli.server:server", "Make and run a cloud server."),
     "device": ("twinspan.cli.device:device", "Add, watch and reach the devices of a cloud server."),
     "cli": ("twinspan.cli.cli:cli", "Open the command line of a node on this machine."),
     "doctor": ("twinspan.cli.doctor:doctor", "Say why a device cannot connect to its cloud server."),
     "agent": ("twinspan.cli.agent:agent", "Run the agent of one node."),
+    "completion": ("twinspan.cli.completion:completion", "Print a script that makes your shell complete."),
 }
 
 EXIT_NOT_AS_WISHED = 1

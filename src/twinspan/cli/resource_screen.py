@@ -1,0 +1,116 @@
+"""How resources look in a terminal: a table, a page of one, the text that an editor gets.
+
+In: answers of the native API. Out: text. Next: nothing; this is the edge.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+import yaml
+from msgspec import Struct
+from rich.table import Table
+from rich.text import Text
+
+from twinspan.cli.device_screen import console
+from twinspan.model.kinds import Kind
+
+WIDTH = 110
+
+
+class Resource(Struct, frozen=True, kw_only=True):
+    """A resource as the server shows it: keys in it are masked."""
+
+    kind: str
+    id: str
+    account: str
+    name: str
+    site: str
+    generation: int
+    phase: str
+    spec: dict[str, Any]
+    status: dict[str, Any]
+    created_ns: int
+    updated_ns: int
+
+
+class Use(Struct, frozen=True, kw_only=True):
+    """Something that refers to it."""
+
+    source_kind: str
+    source_id: str
+    field: str
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A line of its history."""
+
+    seq: int
+    action: str
+    generation: int
+    at_ns: int
+    by: str
+    origin: str
+
+
+def print_resources(kind: Kind, resources: Sequence[Resource], total: int) -> None:
+    """One line each."""
+    if not resources:
+        click.echo(f"No {kind.label} here.")
+        return
+    table = Table("name", "id", "site", "phase", "seen", "generation", "changed", box=None, pad_edge=False)
+    for one in resources:
+        row = (one.name or "-", one.id, one.site or "-", one.phase, seen(one.status), str(one.generation),
+               when(one.updated_ns))  # fmt: skip
+        table.add_row(*(Text(text) for text in row))
+    console().print(table)
+    if total > len(resources):
+        click.echo(f"{len(resources)} of {total}; give --limit for more.", err=True)
+
+
+def print_resource(one: Resource, uses: Sequence[Use], history: Sequence[Change]) -> None:
+    """Everything about one."""
+    head = {"kind": one.kind, "id": one.id, "name": one.name, "site": one.site, "account": one.account,
+            "phase": one.phase, "generation": one.generation,
+            "created": when(one.created_ns), "changed": when(one.updated_ns)}  # fmt: skip
+    parts = [as_yaml({key: value for key, value in head.items() if value != ""}), as_yaml({"spec": one.spec})]
+    if one.status:
+        parts.append(as_yaml({"status": one.status}))
+    if uses:
+        parts.append(as_yaml({"used by": [f"{use.source_kind} {use.source_id} ({use.field})" for use in uses]}))
+    if history:
+        parts.append(as_yaml({"history": [line_of(change) for change in history]}))
+    click.echo("\n".join(parts), nl=False)
+
+
+def line_of(change: Change) -> str:
+    """One change, one line."""
+    return f"{when(change.at_ns)}  generation {change.generation}  {change.action} by {change.by} ({change.origin})"
+
+
+def editable(one: Resource) -> str:
+    """What `edit` shows: name and spec. A mask means the key that is there."""
+    head = (
+        f"# {one.kind} {one.id}, generation {one.generation}. Save to change it; leave it as it is to change nothing.\n"
+    )
+    return head + as_yaml({"name": one.name, "spec": one.spec})
+
+
+def as_yaml(value: Any) -> str:
+    """Plain data as people read it."""
+    plain = msgspec.to_builtins(value)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=None)
+
+
+def seen(status: dict[str, Any]) -> str:
+    """The one word of a status that matters most."""
+    return str(status.get("state") or status.get("summary") or "-")
+
+
+def when(at_ns: int) -> str:
+    """Local time, to the second."""
+    return datetime.datetime.fromtimestamp(at_ns // 1_000_000_000).astimezone().isoformat(sep=" ", timespec="seconds")
