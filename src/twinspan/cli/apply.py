@@ -56,7 +56,7 @@ def apply(site_file: Path, where: ServerOptions, yes: bool, as_json: bool) -> in
         return 0
     if not as_json:
         click.echo(plan_text(planned))
-    if not _confirmed(yes, as_json, f"Make these {len(planned.changes)} changes?"):
+    if not _confirmed(yes, as_json, f"Make {_changes(planned)}?"):
         return 1
     done = client.call(SitePlanned, "POST", "/apply", msgspec.structs.replace(request, plan=planned.plan))
     _show(done, as_json)
@@ -97,7 +97,7 @@ def destroy(site: str, where: ServerOptions, yes: bool, as_json: bool) -> int:
     planned = client.call(SitePlanned, "POST", f"{path}?dry_run=true")
     if not as_json:
         click.echo(plan_text(planned))
-    if not _confirmed(yes, as_json, f"Delete these {len(planned.changes)} resources?"):
+    if not _confirmed(yes, as_json, f"Delete all of it ({_changes(planned)})?"):
         return 1
     _show(client.call(SitePlanned, "POST", f"{path}?plan={planned.plan}"), as_json)
     return 0
@@ -161,12 +161,14 @@ def plan_text(planned: SitePlanned) -> str:
         lines.append(f"{planned.site}: {_counted(planned)}; {planned.unchanged} are as they were.")
     elif planned.changes:
         lines += [f"{_MARKS[c.action]} {_line(c)}{_why(c)}" for c in planned.changes]
-        lines.append(
-            f"{planned.site}: {len(planned.changes)} changes; {planned.unchanged} resources are as they shall be."
-        )
+        lines.append(f"{planned.site}: {_changes(planned)}; {planned.unchanged} resources are as they shall be.")
     else:
         lines.append(f"{planned.site}: nothing to change; {planned.unchanged} resources are as they shall be.")
     return "\n".join(lines)
+
+
+def _changes(planned: SitePlanned) -> str:
+    return f"{len(planned.changes)} change{'' if len(planned.changes) == 1 else 's'}"
 
 
 def _counted(planned: SitePlanned) -> str:

@@ -17,9 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from twinspan.cli.device_screen import console
-from twinspan.model.kinds import Kind
+from twinspan.model.kinds import STORED_KINDS, Kind
 
-WIDTH = 110
+WIDTH = 200
+"""A line of history is not broken."""
 
 
 class Resource(Struct, frozen=True, kw_only=True):
@@ -77,14 +78,21 @@ def print_resource(one: Resource, uses: Sequence[Use], history: Sequence[Change]
     head = {"kind": one.kind, "id": one.id, "name": one.name, "site": one.site, "account": one.account,
             "phase": one.phase, "generation": one.generation,
             "created": when(one.created_ns), "changed": when(one.updated_ns)}  # fmt: skip
-    parts = [as_yaml({key: value for key, value in head.items() if value != ""}), as_yaml({"spec": one.spec})]
-    if one.status:
-        parts.append(as_yaml({"status": one.status}))
-    if uses:
-        parts.append(as_yaml({"used by": [f"{use.source_kind} {use.source_id} ({use.field})" for use in uses]}))
-    if history:
-        parts.append(as_yaml({"history": [line_of(change) for change in history]}))
-    click.echo("\n".join(parts), nl=False)
+    page: dict[str, Any] = head | {
+        "spec": one.spec,
+        "status": one.status,
+        "used by": [f"{STORED_KINDS[use.source_kind].label} {use.source_id} ({use.field})" for use in uses],
+        "history": [line_of(change) for change in history],
+    }
+    click.echo(as_yaml(_without_gaps(page)), nl=False)
+
+
+def _without_gaps(value: Any) -> Any:
+    """What is empty says nothing."""
+    if isinstance(value, dict):
+        kept = {key: _without_gaps(part) for key, part in value.items()}
+        return {key: part for key, part in kept.items() if part not in ("", None, [], {})}
+    return [_without_gaps(part) for part in value] if isinstance(value, list) else value
 
 
 def line_of(change: Change) -> str:
@@ -103,7 +111,7 @@ def editable(one: Resource) -> str:
 def as_yaml(value: Any) -> str:
     """Plain data as people read it."""
     plain = msgspec.to_builtins(value)
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=None)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=False)
 
 
 def seen(status: dict[str, Any]) -> str:
