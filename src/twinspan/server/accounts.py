@@ -146,7 +146,7 @@ class Accounts:
             raise Rejected(f"there is no account {wish.account}", remedy="list them: twinspan server account list")
         if not _NAME.fullmatch(wish.label):
             raise Rejected(f"{wish.label!r} cannot be the label of a token", remedy=f"give {NAME_RULE}")
-        if (wish.account is None) == (wish.role == "operator"):
+        if wish.role == ("operator" if wish.account is None else "administrator"):
             raise Rejected(
                 f"a token of {wish.account or 'the whole server'} cannot be {wish.role}",
                 remedy="an account's are operator or viewer, the whole server's administrator or viewer",
