@@ -11,13 +11,17 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from twinspan.engine.admission.admit import admit
-from twinspan.engine.compile import compile_site
+from twinspan.engine.compile import compile_partial, missing_parts
 from twinspan.engine.compile.keys import Keys, keys_from, wanted_keys
 from twinspan.engine.site_assembly import Assembled, assemble
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.finding import Finding, path_text
 from twinspan.model.resource import Resource
 from twinspan.model.site import Site
+
+NOT_YET = frozenset({"R-ATT-006", "R-DBR-008", "R-OFF-001", "R-PEER-006", "R-REF-002"})
+"""Rules that ask for something to be there. A site file must have it; resources are made one after the other, and what
+is there already does what it can."""
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,14 +34,14 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_site(site: Resource, resources: Iterable[Resource]) -> Planned:
-    """The site as its resources make it. With errors in it nothing is changed at any node."""
+    """The site as its resources make it so far. With a mistake in it nothing is changed at any node."""
     assembled = assemble(site, resources)
-    problems = [_sentence(finding) for finding in admit(assembled.site) if finding.severity == "error"]
-    problems += _missing_keys(assembled.site)
-    if problems:
-        return Planned(assembled=assembled, problems=tuple(problems))
-    deployment = compile_site(assembled.site, _keys(assembled.site))
-    return Planned(assembled=assembled, configs=deployment.configs)
+    errors = [finding for finding in admit(assembled.site) if finding.severity == "error"]
+    mistakes = [_sentence(finding) for finding in errors if finding.rule.id not in NOT_YET]
+    mistakes += _missing_keys(assembled.site)
+    lacks = missing_parts(assembled.site) or tuple(_sentence(one) for one in errors if one.rule.id in NOT_YET)
+    configs = None if mistakes else compile_partial(assembled.site, _keys(assembled.site))
+    return Planned(assembled=assembled, configs=configs, problems=(*mistakes, *lacks))
 
 
 def _sentence(finding: Finding) -> str:

@@ -33,6 +33,27 @@ def test_resources_make_the_same_configs_as_the_file(site: Site, bound: bool) ->
     assert planned.configs == wanted
 
 
+def test_what_is_there_is_made_at_every_moment_and_what_lacks_is_said(site: Site) -> None:
+    own, resources = stored(site)
+    parts = [resources[:count] for count in range(len(resources))]
+    parts += [tuple(one for one in resources if one is not left) for left in resources]
+    for part in parts:
+        planned = plan_site(own, part)
+        assert planned.configs is not None, planned.problems
+        assert "gateway" in planned.configs
+
+
+def test_the_order_in_which_networks_were_made_changes_no_cable(site: Site) -> None:
+    own, resources = stored(site)
+    networks = [one for one in resources if one.kind == "Vpc"]
+    others = {one.id: structs.replace(one, created_ns=number) for number, one in enumerate(reversed(networks))}
+    turned = tuple(others.get(one.id, one) for one in resources)
+    made, before = plan_site(own, turned).configs, plan_site(own, resources).configs
+    assert made is not None
+    assert before is not None
+    assert {n: set(c.links) for n, c in made.items()} == {n: set(c.links) for n, c in before.items()}
+
+
 def test_a_mistake_is_told_and_nothing_is_changed(site: Site) -> None:
     own, resources = stored(site)
     spoilt = tuple(

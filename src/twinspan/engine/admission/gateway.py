@@ -125,7 +125,9 @@ def _one_service(site: Site) -> Iterator[Problem]:
     severity="warning",
 )
 def _told(site: Site) -> Iterator[Problem]:
-    dns = next(iter(site.dns_services.values()))
+    dns = next(iter(site.dns_services.values()), None)
+    if dns is None:
+        return
     wanted = dns.servers if dns.method == "dhcp" else (site.data_center.gateway_address,)
     for name, dhcp in site.dhcp_services.items():
         if not set(wanted) & set(dhcp.dns_servers):
