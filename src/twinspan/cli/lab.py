@@ -14,7 +14,7 @@ import msgspec
 from twinspan.cli import lab_screen
 from twinspan.cli.interrupt import endings_interrupt
 from twinspan.cli.lab_break import LAB_OPTION, break_, mend
-from twinspan.cli.lab_server import administrator
+from twinspan.cli.lab_server import server_access
 from twinspan.cli.site import load_deployment
 from twinspan.lab import down as lab_down
 from twinspan.lab import up as lab_up
@@ -146,7 +146,9 @@ def list_(as_json: bool) -> int:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @LAB_OPTION
 def shell(node: str, command: tuple[str, ...], name: str | None) -> int:
-    """Open a shell inside NODE, or run COMMAND there. In the node cloud-server you are its administrator.
+    """Open a shell inside NODE, or run COMMAND there.
+
+    In the node cloud-server you are its administrator; in that of a blank lab the account that owns everything.
 
     \b
     Examples:
@@ -162,7 +164,7 @@ def shell(node: str, command: tuple[str, ...], name: str | None) -> int:
     arguments = command or (os.environ.get("SHELL", "/bin/sh"),)
     environment = os.environ | {MARK_VARIABLE: chosen.state.mark, "PS1": f"{node}# "}
     if node == SERVER:
-        environment |= administrator(chosen)
+        environment |= server_access(chosen)
     try:
         os.execvpe(arguments[0], list(arguments), environment)
     except OSError as error:

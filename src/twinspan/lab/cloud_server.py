@@ -19,12 +19,17 @@ from twinspan.server.accounts import Accounts, Principal
 from twinspan.server.authority import CURRENT, create_authority
 from twinspan.server.config_store import ConfigTable
 from twinspan.server.registry import NewDevice, Registry, make_credentials
+from twinspan.server.resources.access import AccessKeyTable, NewAccessKey
+from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
+from twinspan.server.resources.seal import SealKey
 from twinspan.server.run import run_server
 from twinspan.server.services import WantedConfig
 from twinspan.server.store import FILE_NAME, DeviceStore
 from twinspan.server.worker import ServerOptions
 
 STATE_DIR, TOKEN = "state", "administrator-token"
+ACCOUNT_TOKEN, ACCESS_KEY = "account-token", "access-key"
+"""The same for the account: its token, and id and secret of its access key."""
 _ADMINISTRATOR = Principal(label="lab", account=None)
 
 
@@ -54,7 +59,13 @@ def _add(store: DeviceStore, state_dir: Path, managed: dict[str, Managed]) -> No
     if not token.exists():
         write_private(token, f"{accounts.renew_administrator(now_ns).reveal()}\n".encode())
     if ACCOUNT not in accounts.names():
-        accounts.add(ACCOUNT, "whoever made this lab", now_ns)
+        own = accounts.add(ACCOUNT, "whoever made this lab", now_ns)
+        write_private(state_dir.parent / ACCOUNT_TOKEN, f"{own.reveal()}\n".encode())
+    if not (state_dir.parent / ACCESS_KEY).exists():
+        # Who makes a lab is the cloud's provider as well: enabling a circuit is theirs.
+        wish = NewAccessKey(account=ACCOUNT, label=ACCOUNT, role="administrator")
+        key_id, secret = AccessKeyTable(store, SealKey.load_or_create(state_dir / SEAL_KEY)).add(wish, now_ns)
+        write_private(state_dir.parent / ACCESS_KEY, f"{key_id}\n{secret.reveal()}\n".encode())
     absent = [one for one in managed.values() if store.find(one.serial) is None]
     devices = [NewDevice(serial=one.serial, owner=ACCOUNT, password=one.password) for one in absent]
     if devices:

@@ -174,7 +174,7 @@ class Worker:
             "configs": self.config.watch(),
             "housekeeping": self.housekeeping.run(self._heard),
             "memory": memory.keep_small(self.hub.ended_count),
-            **self.resources.loops(),
+            **self.resources.loops(ConfigTable(self.store), first=self._number == 0),
         }
         tasks = [loop.create_task(work, name=name) for name, work in loops.items()]
         ready()

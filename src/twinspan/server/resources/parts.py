@@ -18,6 +18,7 @@ from twinspan.server.accounts import Accounts
 from twinspan.server.alibaba.door import AlibabaDoor
 from twinspan.server.alibaba.nonces import Nonces
 from twinspan.server.clock import pause, wall_ns
+from twinspan.server.config_store import ConfigTable
 from twinspan.server.metrics import Metrics
 from twinspan.server.resources.access import AccessKeyTable
 from twinspan.server.resources.event_stream import Followers
@@ -26,6 +27,7 @@ from twinspan.server.resources.rate_limit import RateSettings
 from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
 from twinspan.server.resources.seal import SealKey
 from twinspan.server.resources.service import ResourceService
+from twinspan.server.resources.site_loop import SiteLoop
 from twinspan.server.resources.sql_store import open_store
 from twinspan.server.resources.writer import Writer
 from twinspan.server.store import DeviceStore
@@ -76,9 +78,10 @@ class ResourceParts:
             metrics=metrics,
         )
 
-    def loops(self) -> dict[str, Coroutine[Any, Any, None]]:
-        """What the worker runs as long as it lives."""
-        return {"followers": self.followers.watch(), "clearing": self._clear()}
+    def loops(self, table: ConfigTable, *, first: bool) -> dict[str, Coroutine[Any, Any, None]]:
+        """What the worker runs as long as it lives; `first`: it is the one that tells devices what to be."""
+        sites = {"sites": SiteLoop(self.store, table).run()} if first else {}
+        return {"followers": self.followers.watch(), "clearing": self._clear(), **sites}
 
     def gauges(self) -> dict[str, float]:
         """For the metrics."""
