@@ -9,7 +9,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 PACKAGES="bird2 strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
-  dnsmasq-base nftables iproute2 iputils-ping python3-venv bind9-dnsutils tcpdump ca-certificates openssh-client"
+  dnsmasq-base nftables iproute2 iputils-ping python3-venv bind9-dnsutils tcpdump ca-certificates openssh-client postgresql"
+CLUSTERS=/etc/postgresql-common/createcluster.conf
 LOCK=requirements-dev.lock
 STAMP=.venv/.twinspan-setup
 POLICY=/usr/sbin/policy-rc.d
@@ -36,7 +37,7 @@ missing_packages() {
   done
 }
 
-# The packages bring BIRD and strongSwan as services of the host. Twinspan runs its own copies inside namespaces, so
+# The packages bring BIRD, strongSwan and PostgreSQL as services of the host. Twinspan runs its own copies inside namespaces, so
 # the host's must neither start now (policy-rc.d says no) nor at the next boot.
 install_packages() {
   if [ ! -e "$POLICY" ]; then
@@ -44,6 +45,8 @@ install_packages() {
     policy_is_ours=yes
     chmod 755 "$POLICY"
   fi
+  # PostgreSQL is for tests, which make databases of their own: the package needs to make none.
+  [ -e "$CLUSTERS" ] || { mkdir -p "${CLUSTERS%/*}" && echo 'create_main_cluster = false' >"$CLUSTERS"; }
   export DEBIAN_FRONTEND=noninteractive
   say "refreshing the package list"
   quietly "the package list could not be fetched; check the network and apt's sources, then run this again" \
@@ -53,7 +56,7 @@ install_packages() {
   quietly "apt could not install them; read the lines above, run 'dpkg --configure -a' if they say so, and try again" \
     apt-get install -q -y --no-install-recommends $1
   if [ -d /run/systemd/system ]; then
-    for unit in bird:bird2 strongswan-starter:strongswan-charon; do
+    for unit in bird:bird2 strongswan-starter:strongswan-charon postgresql:postgresql; do
       case " $1" in
         *" ${unit#*:} "*) systemctl disable "${unit%%:*}.service" >/dev/null 2>&1 || true ;;
       esac

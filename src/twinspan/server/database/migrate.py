@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
 from twinspan.model.errors import Rejected, Unavailable
@@ -60,9 +60,10 @@ def _make_sqlite(path: Path, revision: str) -> None:
                 return _is_current(connection.execute, _SQLITE_HAS, revision, str(path))
 
             if not is_current():
-                connection.execute("BEGIN IMMEDIATE")
-                if not is_current():  # else another process has just done it
-                    _upgrade("sqlite+pysqlite://", connection, revision)
+                with _wrapped("sqlite+pysqlite://", connection) as wrapped:
+                    connection.execute("BEGIN IMMEDIATE")
+                    if not is_current():  # else another process has just done it
+                        _upgrade(wrapped, revision)
     except sqlite3.Error as error:
         raise sqlite.translated(error, path) from error
     except OSError as error:
@@ -82,9 +83,10 @@ def _make_postgres(url: str, revision: str) -> None:
 
             if not is_current():
                 connection.autocommit = False
-                connection.execute(f"SELECT pg_advisory_xact_lock({postgres.MIGRATION_LOCK})".encode())
-                if not is_current():
-                    _upgrade("postgresql+psycopg://", connection, revision)
+                with _wrapped("postgresql+psycopg://", connection) as wrapped:
+                    connection.execute(f"SELECT pg_advisory_xact_lock({postgres.MIGRATION_LOCK})".encode())
+                    if not is_current():
+                        _upgrade(wrapped, revision)
     except psycopg.Error as error:
         raise postgres.translated(error, where) from error
 
@@ -106,16 +108,22 @@ def _is_current(execute: Callable[[str], Any], has_version: str, revision: str, 
     return row is not None and row[0] >= revision
 
 
-def _upgrade(dialect_url: str, connection: Any, revision: str) -> None:
+@contextlib.contextmanager
+def _wrapped(dialect_url: str, connection: Any) -> Iterator[Connection]:
+    """The connection as SQLAlchemy's. Making it rolls back whatever was begun before."""
+    engine = create_engine(dialect_url, creator=lambda: connection, poolclass=StaticPool)
+    with engine.connect() as wrapped:
+        yield wrapped
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
     """Runs what is missing in the transaction that the connection is in, and commits it."""
     from alembic import command  # noqa: PLC0415  a third of a second that nobody waits for who is up to date
     from alembic.config import Config  # noqa: PLC0415
 
-    engine = create_engine(dialect_url, creator=lambda: connection, poolclass=StaticPool)
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
-    with engine.connect() as wrapped:
-        config.attributes["connection"] = wrapped
-        command.upgrade(config, revision)
-        wrapped.commit()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    connection.commit()

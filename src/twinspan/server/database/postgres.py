@@ -73,7 +73,7 @@ def translated(error: psycopg.Error, where: str) -> TwinspanError:
         return Rejected(f"the database {where} does not take this: {words}", remedy=OUR_MISTAKE)
     return Retryable(
         f"the database {where} cannot be reached: {words}",
-        delay_s=2, remedy="start it, or check the way to it; no restart is needed here",
+        delay_s=2, remedy="start it, or check its URL and the way to it; no restart is needed here",
     )  # fmt: skip
 
 

@@ -105,6 +105,13 @@ def _undo(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
 class SqliteSession:
     """One transaction of a connection."""
 
@@ -148,6 +155,7 @@ class SqliteDatabase:
         self.path = path
         self._lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
+        self._inode = 0
         self._threads = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._era = 0
@@ -174,7 +182,7 @@ class SqliteDatabase:
     def writing(self) -> Iterator[SqliteSession]:
         with self._lock:
             try:
-                writer = self._writer = self._writer or connect(self.path)
+                writer = self._usable_writer()
                 writer.execute("BEGIN IMMEDIATE")
                 with _whole(writer):
                     yield SqliteSession(writer)
@@ -197,6 +205,15 @@ class SqliteDatabase:
             connection.close()
         self._readers.clear()
         self._era += 1
+
+    def _usable_writer(self) -> sqlite3.Connection:
+        """Of the file that has the name now: SQLite itself would go on writing to one that was moved or removed."""
+        if self._writer is not None and _inode(self.path) != self._inode:
+            self._drop_writer()
+        if self._writer is None:
+            self._writer = connect(self.path)
+            self._inode = _inode(self.path)
+        return self._writer
 
     def _reader(self) -> sqlite3.Connection:
         kept: tuple[int, sqlite3.Connection] | None = getattr(self._threads, "kept", None)
