@@ -70,5 +70,10 @@ VERBS: dict[tuple[str, str], Verb] = {
     ("PhysicalConnection", "terminate"): Verb((READY,), TERMINATED),
     ("FailoverTestJob", "start"): Verb((INIT,), STARTING),
     ("FailoverTestJob", "stop"): Verb((TESTING,), STOPPING),
+    # Into the VPC's route table and out of it (PublishVpnRouteEntry).
+    ("DestinationRoute", "publish"): Verb((READY,), CHANGING),
+    ("DestinationRoute", "withdraw"): Verb((READY,), CHANGING),
+    ("PolicyRoute", "publish"): Verb((READY,), CHANGING),
+    ("PolicyRoute", "withdraw"): Verb((READY,), CHANGING),
 }
 """By kind and verb."""

@@ -20,7 +20,7 @@ from twinspan.model.decode import decode
 from twinspan.model.field_plan import fields_of
 from twinspan.model.fields import PROFILES, Profile, ResourceSpec
 from twinspan.model.kinds import STORED_KINDS, Kind
-from twinspan.model.resource import DELETED, READY, Actor, Resource
+from twinspan.model.resource import CHANGING, CREATING, DELETED, READY, Actor, Resource
 from twinspan.model.site import SiteSpec
 from twinspan.server.resources import checks
 from twinspan.server.resources.error import ServiceError, of_findings
@@ -55,6 +55,8 @@ class Operations:
     def __init__(self, work: Work, actor: Actor, now_ns: int, settings: ServiceSettings) -> None:
         self.work, self.actor, self.now_ns = work, actor, now_ns
         self._settings = settings
+        self._begun: set[str] = set()
+        """What this unit of work has made or changed."""
         self._lookup = Lookup(work, actor, now_ns)
         self.leaving: list[Resource] = []
         """What goes for good at the end of its phase."""
@@ -102,12 +104,13 @@ class Operations:
         )
         self._name_is_free(made)
         checks.within_quota(self._lookup, self.work, made)
-        self._refuse(may(made, "create", self._lookup.related(made)))
+        self._refuse(may(made, "create", self._related(made)))
         phase, until_ns = begin(kind, "create", self.now_ns, self._delay_ms, spec=spec, edge=self.actor.edge)
         if phase == "unconfirmed" and made.account == self.actor.account:
             phase, until_ns = READY, 0
         made = replace(made, phase=phase, phase_until_ns=until_ns)
         self.work.insert(made, self.actor)
+        self._begun.add(made.id)
         return made
 
     def patch(self, kind: str, resource_id: str, merge: dict[str, Any], *, generation: int | None = None) -> Resource:
@@ -144,7 +147,7 @@ class Operations:
         """As it is when it goes. Raises ServiceError while something refers to it."""
         before = self._writable(kind, resource_id, generation)
         checks.unused_site(self.work, before)
-        self._refuse(may(before, "delete", self._lookup.related(before)))
+        self._refuse(may(self._as_if_done(before), "delete", self._related(before)))
         self._delete_what_goes_along(before)
         phase, until_ns = begin(kind, "delete", self.now_ns, self._delay_ms)
         after = replace(before, phase=phase, phase_until_ns=until_ns, updated_ns=self.now_ns)
@@ -159,7 +162,7 @@ class Operations:
     # ------------------------------------------------------------------------------------------------- inside
 
     def _changed(self, before: Resource, after: Resource, verb: str) -> Resource:
-        self._refuse(may(before, verb, self._lookup.related(before)))
+        self._refuse(may(self._as_if_done(before), verb, self._related(before)))
         checks.immutable_kept(before, after)
         if after.name != before.name or after.site != before.site:
             self._name_is_free(after)
@@ -172,7 +175,17 @@ class Operations:
             updated_ns=self.now_ns,
         )
         self.work.update(before, after, self.actor, verb)
+        self._begun.add(after.id)
         return after
+
+    def _related(self, resource: Resource) -> tuple[Resource, ...]:
+        """What `may` looks at: this unit of work does not wait for itself."""
+        return tuple(self._as_if_done(other) for other in self._lookup.related(resource))
+
+    def _as_if_done(self, resource: Resource) -> Resource:
+        if resource.id not in self._begun or resource.phase not in {CREATING, CHANGING}:
+            return resource
+        return replace(resource, phase=READY, phase_until_ns=0)
 
     def _writable(self, kind: str, resource_id: str, generation: int | None) -> Resource:
         checks.may_write(self.actor)
