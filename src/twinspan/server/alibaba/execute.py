@@ -17,7 +17,7 @@ from twinspan.server.resources.operations import Operations
 from twinspan.server.resources.port import Page, Query, ReadView, StaleWrite
 from twinspan.server.resources.service import Once
 from twinspan.server.resources.writer import Writer
-from twinspan.wire.alibaba.action import COMMON, PROTOCOL, Action, Compose, Compute, Plan, Step, writes
+from twinspan.wire.alibaba.action import COMMON, PROTOCOL, Action, Done, Made, Plan, Step, writes
 from twinspan.wire.alibaba.decide import decide
 from twinspan.wire.alibaba.fault import DRY_RUN, Fault
 from twinspan.wire.alibaba.refusals import fault_of
@@ -113,14 +113,17 @@ class Executor:
 
 
 def _carried_out(plan: Plan, tx: Operations, view: ServiceView) -> Body | Fault:
-    done = tuple(_step(step, tx) for step in plan.steps)
+    done: Done = ()
+    for step in plan.steps:
+        done += (_step(step, tx, done),)
     if plan.then is not None:
-        done += tuple(_step(step, tx) for step in plan.then(done, view))
+        for step in plan.then(done, view):
+            done += (_step(step, tx, done),)
     return plan.reply(done, view)
 
 
-def _step(step: Step, tx: Operations) -> Resource:
-    spec = dict(step.spec)
+def _step(step: Step, tx: Operations, done: Done) -> Resource:
+    spec = {name: _with_ids(part, done) for name, part in step.spec.items()}
     if step.verb == "create":
         return tx.create(step.kind, spec, name=step.name)
     if step.verb == "patch":
@@ -128,6 +131,15 @@ def _step(step: Step, tx: Operations) -> Resource:
     if step.verb == "delete":
         return tx.delete(step.kind, step.id)
     return tx.perform(step.kind, step.id, step.verb, spec)
+
+
+def _with_ids(part: Any, done: Done) -> Any:
+    """What was made has an id by now."""
+    if isinstance(part, Made):
+        return done[part.step].id
+    if isinstance(part, dict):
+        return {name: _with_ids(inner, done) for name, inner in part.items()}
+    return [_with_ids(inner, done) for inner in part] if isinstance(part, list) else part
 
 
 def _is_dry(parameters: Mapping[str, Any]) -> bool:
@@ -141,7 +153,7 @@ def _asked(action: Action, parameters: Mapping[str, Any]) -> list[Any]:
 
 
 def _shape(action: Action) -> Shape | None:
-    return None if isinstance(action.does, Compute | Compose) else action.does.shape
+    return getattr(action.does, "shape", None)
 
 
 def _joined(faults: list[Fault]) -> Fault:

@@ -80,7 +80,14 @@ class Step(Struct, frozen=True, kw_only=True):
     name: str = ""
     """With create."""
     spec: Mapping[str, Any] = {}
-    """create: the spec. patch: a merge patch of name and spec. Else: arguments."""
+    """create: the spec. patch: a merge patch of name and spec. Else: arguments. A `Made` in it stands for an id."""
+
+
+class Made(Struct, frozen=True):
+    """In the spec of a step: the id of what an earlier step of the plan has made."""
+
+    step: int
+    """Counted from 0."""
 
 
 Done = tuple[Resource, ...]
@@ -101,7 +108,17 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 Find = Callable[[Call, View], Resource | Fault]
 """The resource that a request means, where no id says it."""
-Prepare = Callable[[dict[str, Any], Call, View], dict[str, Any] | Fault]
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """A spec, and what must come into being before it."""
+
+    spec: dict[str, Any]
+    """Mentions what `first` makes by `Made`."""
+    first: tuple[Step, ...]
+
+
+Prepare = Callable[[dict[str, Any], Call, View], dict[str, Any] | Prepared | Fault]
 """A last look at the plain spec (create) or the patch of it (update) before the service gets it."""
 
 
@@ -209,6 +226,8 @@ class Compose(Struct, frozen=True):
 
     reads: tuple[Spelling, ...]
     plan: Callable[[dict[str, Any], View], Plan | Fault]
+    shape: Shape | None = None
+    """Whose names faults use."""
 
 
 Does = Create | Get | List | Update | Delete | Perform | Compute | Compose

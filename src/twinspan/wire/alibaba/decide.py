@@ -26,6 +26,7 @@ from twinspan.wire.alibaba.action import (
     Parameters,
     Perform,
     Plan,
+    Prepared,
     Step,
     Update,
     parameters_of,
@@ -114,14 +115,19 @@ def _create(does: Create, call: Call, view: View) -> Plan | Fault:
     name = _name(of, call)
     if isinstance(name, Fault):
         return name
-    step = Step(verb="create", kind=of.kind, name=name or "", spec=ready)
-    then = does.then
+    prepared = ready if isinstance(ready, Prepared) else Prepared(spec=ready, first=())
+    step = Step(verb="create", kind=of.kind, name=name or "", spec=prepared.spec)
+    then, own = does.then, len(prepared.first)
 
     def reply(done: Done, view: View) -> dict[str, Any]:
-        more = _chosen(item(of, done[0], view), does.replies) if does.replies else {}
-        return {of.id: done[0].id, **more} if of.id else more
+        more = _chosen(item(of, done[own], view), does.replies) if does.replies else {}
+        return {of.id: done[own].id, **more} if of.id else more
 
-    return Plan(steps=(step,), then=(lambda done, view: then(done[0], view)) if then else None, reply=reply)
+    return Plan(
+        steps=(*prepared.first, step),
+        then=(lambda done, view: then(done[own], view)) if then else None,
+        reply=reply,
+    )
 
 
 def _get(does: Get, found: Resource) -> Plan:
@@ -144,17 +150,18 @@ def _update(does: Update, found: Resource, call: Call, view: View) -> Plan | Fau
     ready = does.prepare(spec, call, view) if does.prepare is not None else spec
     if isinstance(ready, Fault):
         return ready
+    prepared = ready if isinstance(ready, Prepared) else Prepared(spec=ready, first=())
     name = _name(of, call)
     if isinstance(name, Fault):
         return name
-    merge: dict[str, Any] = {"spec": ready} if ready else {}
+    merge: dict[str, Any] = {"spec": prepared.spec} if prepared.spec else {}
     if name is not None:
         merge["name"] = name
 
     def reply(done: Done, view: View) -> dict[str, Any]:
-        return _chosen(item(of, done[0], view), does.replies) if does.replies else {}
+        return _chosen(item(of, done[-1], view), does.replies) if does.replies else {}
 
-    return Plan(steps=(Step(verb="patch", kind=found.kind, id=found.id, spec=merge),), reply=reply)
+    return Plan(steps=(*prepared.first, Step(verb="patch", kind=found.kind, id=found.id, spec=merge)), reply=reply)
 
 
 def _computed(does: Compute | Compose, call: Call, view: View) -> Plan | Fault:
