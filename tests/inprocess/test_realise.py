@@ -20,14 +20,16 @@ from twinspan.engine.site_realisation import Planned
 from twinspan.lab.cloud import manage
 from twinspan.model.config_digest import config_digest
 from twinspan.model.device_config import DeviceConfig
+from twinspan.model.device_report import BgpStatus, DeviceReport, HealthCheckStatus
 from twinspan.model.resource import Actor, Resource
 from twinspan.model.secret import Secret, decode_hook, encode_hook
 from twinspan.server.accounts import Accounts, Principal
 from twinspan.server.clock import wall_ns
 from twinspan.server.config_store import ConfigTable
 from twinspan.server.registry import NewDevice, Registry, make_credentials
+from twinspan.server.report_board import ReportBoard
 from twinspan.server.resources import site_loop
-from twinspan.server.resources.port import Work
+from twinspan.server.resources.port import Query, Work
 from twinspan.server.resources.seal import SealKey
 from twinspan.server.resources.site_loop import SiteLoop
 from twinspan.server.resources.site_watch import SiteKey, SiteWatch
@@ -57,7 +59,9 @@ class World:
         for node, one in manage(compile_site(SITE, keys_from(dict.fromkeys(wanted_keys(SITE), KEY))), "ab12").items():
             self.add(one.serial, base_config(one.config))
             self.serials[node] = one.serial
-        self.loop = SiteLoop(self.store, self.table)
+        self.reports: dict[str, bytes] = {}
+        self.board = ReportBoard(self.devices, self.reports, shared=False)
+        self.loop = SiteLoop(self.store, self.table, self.board)
 
     def add(self, serial: str, config: DeviceConfig) -> None:
         new = [NewDevice(serial=serial, owner="lab", password=Secret("correct-horse"))]
@@ -227,3 +231,82 @@ def test_another_accounts_devices_are_none_of_the_sites(world: World) -> None:
     world.insert([structs.replace(one, account="somebody") for one in resources])
     world.look()
     assert {world.wanted(node).generation for node in world.serials} == {1}
+
+
+# ------------------------------------------------------------------------------------------------- what comes back
+
+
+def vbr_report(state: str, *, healthy: bool = True) -> DeviceReport:
+    config = CONFIGS["vbr"]
+    assert config.bgp is not None
+    return DeviceReport(
+        node="vbr", role="vbr", site=SITE.site, profile="edge", observed_generation=2, digest="", converged=True,
+        at_ns=NOW, agent_pid=1,
+        bgp=(BgpStatus(peer="gateway", peer_address="10.0.0.2", state=state),),
+        health_checks=(HealthCheckStatus(name="vbr", healthy=healthy, route_moved=not healthy),),
+    )  # fmt: skip
+
+
+def report(world: World, node: str, found: DeviceReport) -> None:
+    world.reports[world.serials[node]] = msgspec.json.encode(found)
+    world.board.heard(world.serials[node])
+
+
+def of_kind(world: World, kind: str) -> dict[str, Any]:
+    (one,) = world.store.read(lambda view: view.list(Query(kind=kind, account="lab"))).resources
+    return one.status
+
+
+def test_what_a_node_reports_is_the_status_of_what_it_realises(world: World) -> None:
+    site, resources = stored(SITE)
+    world.insert(resources)
+    world.look()
+    report(world, "vbr", vbr_report("Connect", healthy=False))
+    world.look()
+    assert of_kind(world, "BgpPeer")["bgp_state"] == "Connect"
+    assert of_kind(world, "HealthCheck") == {"healthy": False, "route_moved": True}
+    report(world, "vbr", vbr_report("Established"))
+    world.look()
+    assert of_kind(world, "BgpPeer")["bgp_state"] == "Established"
+    assert world.status(site)["nodes"] == {"vbr": {"generation": 2, "converged": True}}
+
+
+def test_the_same_report_again_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.insert(stored(SITE)[1])
+    report(world, "vbr", vbr_report("Established"))
+    world.look()
+    written: list[Any] = []
+    monkeypatch.setattr(world.store, "write_status", lambda statuses, at_ns: written.append(statuses))
+    report(world, "vbr", vbr_report("Established"))
+    world.look()
+    assert written == []
+    report(world, "vbr", vbr_report("Idle"))
+    world.look()
+    assert len(written) == 1
+
+
+def test_a_site_keeps_its_problems_while_its_nodes_report(world: World) -> None:
+    site, resources = stored(SITE)
+    world.insert([one for one in resources if one.kind != "HealthCheck"])
+    world.look()
+    report(world, "vbr", vbr_report("Established"))
+    world.look()
+    assert "no health check" in world.status(site)["problems"][0]
+    assert "vbr" in world.status(site)["nodes"]
+
+
+def test_reports_reach_the_first_worker_from_every_other(world: World) -> None:
+    there = {world.serials["vbr"]: b"report-1", "STRANGER": b"report-2"}
+    second = ReportBoard(world.devices, there, shared=True)
+    first = ReportBoard(world.devices, {}, shared=True)
+    for serial in there:
+        second.heard(serial)
+    second.lay_down()
+    assert first.take_up() == {world.serials["vbr"]}
+    assert dict(first.reports) == {world.serials["vbr"]: b"report-1"}
+    assert first.take_up() == frozenset()
+    there[world.serials["vbr"]] = b"report-3"
+    second.heard(world.serials["vbr"])
+    second.lay_down()
+    first.take_up()
+    assert first.reports[world.serials["vbr"]] == b"report-3"

@@ -150,7 +150,16 @@ CREATE TABLE access_key (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG, _CONFIG_REVISION, _CONFIG_SITE, _ACCESS)
+_REPORTS = """
+-- With several workers: reports of configured devices, for the one that makes statuses of them. No `seq` comes twice.
+CREATE TABLE device_report (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  serial TEXT NOT NULL UNIQUE REFERENCES device (serial) ON DELETE CASCADE,
+  report BLOB NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG, _CONFIG_REVISION, _CONFIG_SITE, _ACCESS, _REPORTS)
 """Step n leads from version n to n + 1. A step that was ever released is never changed."""
 VERSION = len(MIGRATIONS)
 

@@ -7,6 +7,7 @@ service never waits: it keeps what it needs and answers when a message comes. Ne
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -134,6 +135,8 @@ class TelemetryService:
         """Serial to JSON of a `DeviceReport`."""
         self.dropped: dict[str, int] = {}
         """Reports that a device could not send, by its own count."""
+        self.heard: Callable[[str], None] = lambda _: None
+        """Told of each report, by serial."""
 
     def opened(self, connection: Subconnection) -> None:
         """Reports come by themselves."""
@@ -142,6 +145,7 @@ class TelemetryService:
         if isinstance(message, Report):
             self.reports[connection.serial] = bytes(message.report)
             self.dropped[connection.serial] = self.dropped.get(connection.serial, 0) + message.dropped
+            self.heard(connection.serial)
             connection.send(ReportTaken(sequence=message.sequence))
         else:
             connection.socket.close(CloseCode.PROTOCOL, "no message of this service")

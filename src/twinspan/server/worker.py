@@ -38,6 +38,7 @@ from twinspan.server.key_file import ticket_key
 from twinspan.server.line_log import LineLog
 from twinspan.server.peers import WorkerPeers
 from twinspan.server.plain_paths import PlainPaths
+from twinspan.server.report_board import ReportBoard
 from twinspan.server.resources.parts import ResourceOptions, ResourceParts
 from twinspan.server.services import ConfigService, LogService, Service, TelemetryService
 from twinspan.server.shell import CliService
@@ -88,6 +89,8 @@ class Worker:
         self.tls = None if options.plain else ServerTls(options.state_dir)
         self.config = ConfigService(ConfigTable(self.store))
         self.telemetry = TelemetryService()
+        self.board = ReportBoard(self.store, self.telemetry.reports, shared=options.workers > 1)
+        self.telemetry.heard = self.board.heard
         key = ticket_key(options.state_dir)
         unbinding = Unbinding(self.store, _derived(key, b"unbinding"))
         self.hub = Hub(self._settings(key), self.store, self.events, {}, self._unbind(unbinding))
@@ -174,7 +177,8 @@ class Worker:
             "configs": self.config.watch(),
             "housekeeping": self.housekeeping.run(self._heard),
             "memory": memory.keep_small(self.hub.ended_count),
-            **self.resources.loops(ConfigTable(self.store), first=self._number == 0),
+            "reports": self.board.run(),
+            **self.resources.loops(ConfigTable(self.store), self.board, first=self._number == 0),
         }
         tasks = [loop.create_task(work, name=name) for name, work in loops.items()]
         ready()

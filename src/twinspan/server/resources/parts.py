@@ -20,6 +20,7 @@ from twinspan.server.alibaba.nonces import Nonces
 from twinspan.server.clock import pause, wall_ns
 from twinspan.server.config_store import ConfigTable
 from twinspan.server.metrics import Metrics
+from twinspan.server.report_board import ReportBoard
 from twinspan.server.resources.access import AccessKeyTable
 from twinspan.server.resources.event_stream import Followers
 from twinspan.server.resources.operations import REGION, ServiceSettings
@@ -78,9 +79,9 @@ class ResourceParts:
             metrics=metrics,
         )
 
-    def loops(self, table: ConfigTable, *, first: bool) -> dict[str, Coroutine[Any, Any, None]]:
+    def loops(self, table: ConfigTable, board: ReportBoard, *, first: bool) -> dict[str, Coroutine[Any, Any, None]]:
         """What the worker runs as long as it lives; `first`: it is the one that tells devices what to be."""
-        sites = {"sites": SiteLoop(self.store, table).run()} if first else {}
+        sites = {"sites": SiteLoop(self.store, table, board).run()} if first else {}
         return {"followers": self.followers.watch(), "clearing": self._clear(), **sites}
 
     def gauges(self) -> dict[str, float]:

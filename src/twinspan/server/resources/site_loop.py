@@ -1,8 +1,8 @@
-"""The loop between stored resources and devices: what changes in a site goes down to its nodes.
+"""The loop between stored resources and devices: what changes goes down to the nodes, what comes of it goes up.
 
 One in the first worker. It looks at what is, so a round that was missed or done twice does no harm.
 
-In: the resource store, wanted configs. Out: other wanted configs, and the problems of a site as its status. Next:
+In: the resource store, wanted configs, reports. Out: other wanted configs; statuses, with the problems of a site. Next:
 nothing; `worker.py` runs it.
 """
 
@@ -18,6 +18,8 @@ from twinspan.engine.site_realisation import Planned, plan_site
 from twinspan.model.errors import Retryable
 from twinspan.server.clock import pause, wall_ns
 from twinspan.server.config_store import ConfigTable
+from twinspan.server.report_board import ReportBoard
+from twinspan.server.resources.observe import Observer
 from twinspan.server.resources.port import ResourceStore
 from twinspan.server.resources.realise import place, tell
 from twinspan.server.resources.site_watch import SiteKey, SiteResources, SiteWatch
@@ -33,8 +35,9 @@ _GONE = Planned(configs={})
 class SiteLoop:
     """One per server."""
 
-    def __init__(self, store: ResourceStore, table: ConfigTable) -> None:
-        self._store, self._table = store, table
+    def __init__(self, store: ResourceStore, table: ConfigTable, board: ReportBoard) -> None:
+        self._store, self._table, self._board = store, table, board
+        self._observer = Observer(board.reports)
         self._watch = SiteWatch(store)
         self._revision = -1
         self._begun = False
@@ -57,6 +60,10 @@ class SiteLoop:
         for key in sorted(touched):
             await self._realise(key)
         self._begun = True
+        for serial in self._board.take_up():
+            self._observer.heard(serial)
+        for key in self._observer.due():
+            await self._observe(key)
 
     def _given_configs(self) -> set[SiteKey]:
         """Sites of devices whose wanted config is new, whoever gave it."""
@@ -68,6 +75,7 @@ class SiteLoop:
     async def _realise(self, key: SiteKey) -> None:
         stored = await asyncio.to_thread(self._watch.resources, key, wall_ns())
         placed = place(self._table, key, stored)
+        self._observer.placed(key, placed)
         if not (self._begun or placed.bound):
             return
         planned = await asyncio.to_thread(_planned, stored) if stored else _GONE
@@ -77,8 +85,21 @@ class SiteLoop:
         if stored is not None and tuple(stored.site.status.get("problems", ())) != problems:
             await asyncio.to_thread(self._write, stored.site.id, {stored.site.id: {"problems": problems}})
 
+    async def _observe(self, key: SiteKey) -> None:
+        stored = None
+        if self._observer.lacks(key):
+            stored = await asyncio.to_thread(self._watch.resources, key, wall_ns())
+        try:
+            news = await asyncio.to_thread(self._observer.news, key, stored)
+            if news:
+                await asyncio.to_thread(self._write, self._watch.id_of(key), news)
+        except Retryable:
+            self._observer.again(key)
+            raise
+        self._observer.written(key, news)
+
     def _write(self, site_id: str, statuses: dict[str, dict[str, Any]]) -> None:
-        """A site's status has other parts too, by other authors."""
+        """A site's status has two parts: what stands in its way, and what its nodes report."""
         if site_id in statuses:
             site = self._store.read(lambda view: view.get(site_id))
             statuses = statuses | {site_id: (site.status if site is not None else {}) | statuses[site_id]}
