@@ -66,7 +66,7 @@ def settled(resource: Resource, now_ns: int) -> Resource:
     return resource
 
 
-def begin(  # noqa: PLR0913 - the last three are asked by few kinds
+def begin(
     kind: str,
     verb: str,
     now_ns: int,
@@ -74,14 +74,13 @@ def begin(  # noqa: PLR0913 - the last three are asked by few kinds
     *,
     spec: ResourceSpec | None = None,
     edge: Edge = "native",
-    phase: str = READY,
 ) -> Begun:
     """The phase that `verb` opens and its end; `delay_ms` 0: it is over at once.
 
-    spec: of the resource. edge: where the request came in. phase: the present one, before an update.
+    spec: of the resource. edge: where the request came in. An empty phase: it stays in the one that it is in.
     Raises KeyError if the kind has no such verb; `may` has said so before.
     """
-    opened = _opening(kind, verb, spec, edge, phase)
+    opened = _opening(kind, verb, spec, edge)
     if opened not in PASSING:
         return Begun(opened, 0)
     if delay_ms > 0 and (kind, opened) not in AT_ONCE:
@@ -97,7 +96,7 @@ def _after(phase: str, now_ns: int, spec: ResourceSpec | None) -> Begun:
     return Begun(after, 0)
 
 
-def _opening(kind: str, verb: str, spec: ResourceSpec | None, edge: Edge, phase: str) -> str:
+def _opening(kind: str, verb: str, spec: ResourceSpec | None, edge: Edge) -> str:
     if verb == "create":
         if isinstance(spec, VirtualBorderRouterSpec) and spec.account != "current":
             return UNCONFIRMED  # until its owner confirms it (ConfirmVirtualBorderRouter)
@@ -107,7 +106,7 @@ def _opening(kind: str, verb: str, spec: ResourceSpec | None, edge: Edge, phase:
             return STARTING if spec.job_type == "start_now" else INIT
         return CREATING
     if verb == "update":
-        return CHANGING if phase == READY and kind != "PhysicalConnection" else phase
+        return "" if kind in {"PhysicalConnection", "FailoverTestJob"} else CHANGING
     return DELETING if verb == "delete" else VERBS[kind, verb].opens
 
 
@@ -160,6 +159,7 @@ def _phase_allows(resource: Resource, verb: str, now_ns: int) -> Refusal | None:
 
 
 _UPDATE_PHASES: Mapping[str, tuple[str, ...]] = {
+    "Attachment": (READY, CHANGING),  # association and propagations change side by side
     "FailoverTestJob": (INIT,),
     "PhysicalConnection": (READY, INITIAL, APPROVED, ALLOCATING, ALLOCATED, CONFIRMED),
 }
@@ -221,8 +221,8 @@ def _targets_are_there(resource: Resource, verb: str, by_id: Mapping[str, Resour
         target = by_id.get(mention.target)
         if target is None or target.phase in {READY, CHANGING} or resource.kind in {"Site", "FailoverTestJob"}:
             continue
-        if target.phase == CREATING and _is_born(resource.spec):
-            continue  # it comes into being together with its owner
+        if target.phase == CREATING and target.created_ns == resource.created_ns:
+            continue  # they come into being together, in one unit of work
         wait = target.phase == CREATING
         return Refusal(
             code=f"IncorrectStatus.{target.kind}",
@@ -239,7 +239,8 @@ def _targets_are_there(resource: Resource, verb: str, by_id: Mapping[str, Resour
 def _unused(resource: Resource, others: list[Resource], now_ns: int) -> Refusal | None:
     for other in others:
         place = next((mention.path for mention in references(other.spec) if mention.target == resource.id), "")
-        if place and not _goes_along(other, resource):
+        together = other.phase == DELETING and other.updated_ns == now_ns  # they go in one unit of work
+        if place and not together and not _goes_along(other, resource):
             return Refusal(
                 code=f"DependencyViolation.{other.kind}",
                 value=other.id,
@@ -255,12 +256,9 @@ def _goes_along(user: Resource, resource: Resource) -> bool:
     """The empty route table that its owner was born with dies with it; a job that is over holds nothing."""
     if isinstance(user.spec, FailoverTestJobSpec):
         return user.phase in {INIT, STOPPED}
-    return _is_born(user.spec) and resource.kind in {"Vpc", "VirtualBorderRouter", "TransitRouter"}
-
-
-def _is_born(spec: ResourceSpec) -> bool:
-    """Whether it is an empty route table that its owner is born with."""
-    return isinstance(spec, RouteTableSpec) and spec.system and not spec.entries
+    spec = user.spec
+    born = isinstance(spec, RouteTableSpec) and spec.system and not spec.entries
+    return born and resource.kind in {"Vpc", "VirtualBorderRouter", "TransitRouter"}
 
 
 def _called(resource: Resource) -> str:

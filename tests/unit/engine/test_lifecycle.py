@@ -79,7 +79,7 @@ def test_a_circuit_is_built_by_its_provider_only_at_the_compatible_edge() -> Non
     spec = PhysicalConnectionSpec()
     assert begin("PhysicalConnection", "create", 7, 5, spec=spec, edge="alibaba") == ("initial", 0)
     assert begin("PhysicalConnection", "create", 7, 0, spec=spec) == ("ready", 0)
-    assert begin("PhysicalConnection", "update", 7, 5, phase="initial") == ("initial", 0)
+    assert begin("PhysicalConnection", "update", 7, 5, spec=spec) == ("", 0)
 
 
 @pytest.mark.parametrize("busy", ["creating", "changing", "deleting"])
