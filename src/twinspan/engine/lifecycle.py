@@ -221,8 +221,6 @@ def _targets_are_there(resource: Resource, verb: str, by_id: Mapping[str, Resour
         target = by_id.get(mention.target)
         if target is None or target.phase in {READY, CHANGING} or resource.kind in {"Site", "FailoverTestJob"}:
             continue
-        if target.phase == CREATING and target.created_ns == resource.created_ns:
-            continue  # they come into being together, in one unit of work
         wait = target.phase == CREATING
         return Refusal(
             code=f"IncorrectStatus.{target.kind}",
@@ -239,8 +237,7 @@ def _targets_are_there(resource: Resource, verb: str, by_id: Mapping[str, Resour
 def _unused(resource: Resource, others: list[Resource], now_ns: int) -> Refusal | None:
     for other in others:
         place = next((mention.path for mention in references(other.spec) if mention.target == resource.id), "")
-        together = other.phase == DELETING and other.updated_ns == now_ns  # they go in one unit of work
-        if place and not together and not _goes_along(other, resource):
+        if place and not _goes_along(other, resource):
             return Refusal(
                 code=f"DependencyViolation.{other.kind}",
                 value=other.id,

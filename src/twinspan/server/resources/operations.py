@@ -179,8 +179,9 @@ class Operations:
         return after
 
     def _related(self, resource: Resource) -> tuple[Resource, ...]:
-        """What `may` looks at: this unit of work does not wait for itself."""
-        return tuple(self._as_if_done(other) for other in self._lookup.related(resource))
+        """What `may` looks at: this unit of work does not wait for itself, and what it has deleted is gone."""
+        gone = {other.id for other in self.leaving}
+        return tuple(self._as_if_done(other) for other in self._lookup.related(resource) if other.id not in gone)
 
     def _as_if_done(self, resource: Resource) -> Resource:
         if resource.id not in self._begun or resource.phase not in {CREATING, CHANGING}:
