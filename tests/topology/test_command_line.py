@@ -16,11 +16,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from netmiko import ConnectHandler
 from tests.topology.conftest import Bench
+
+from twinspan.agent.journal import Journal
+from twinspan.model.device_config import DeviceConfig
 
 pytestmark = pytest.mark.topology
 SRC = Path(__file__).resolve().parents[2] / "src"
@@ -164,14 +166,17 @@ def test_a_configuration_with_its_secrets_moves_to_another_device(device: Device
     assert without.returncode == 1
     assert "cannot be read here" in without.stdout
     device.cli("save force", words=["--config", str(file), *words])
-    assert config_of(here)["cloud"]["password"] == config_of(there)["cloud"]["password"] == "Open-sesame-42"
-    assert config_of(here)["access"] == config_of(there)["access"]
+    assert config_of(here).cloud == config_of(there).cloud
+    assert config_of(here).cloud.password.reveal() == "Open-sesame-42"
+    assert config_of(here).access == config_of(there).access
+    assert not any(b"sesame" in file.read_bytes() for file in (*here.iterdir(), *there.iterdir()) if file.is_file())
     wrong = device.cli("display clock", words=["--passphrase-file", "/nowhere"], check=False)
     assert (wrong.returncode, "No such file" in wrong.stderr) == (2, True)
 
 
-def config_of(node_dir: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((node_dir / "config.json").read_bytes())
+def config_of(node_dir: Path) -> DeviceConfig:
+    found = Journal(node_dir).load_config()
+    assert found is not None
     return found
 
 

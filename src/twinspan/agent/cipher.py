@@ -19,10 +19,12 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from twinspan.agent.journal import DEVICE_FORM
+
 KEY_FILE = "cipher.key"
 KEY_BYTES = 32
 _NONCE_BYTES, SALT_BYTES = 12, 16
-_DEVICE_FORM, _PASSPHRASE_FORM = "$t1$", "$p1$"
+_DEVICE_FORM, _PASSPHRASE_FORM = DEVICE_FORM, "$p1$"
 _SALT = re.compile(r"\$p1\$([A-Za-z0-9_-]{22})\$")
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 1 << 15, 8, 1
 _SCRYPT_MEMORY = 64 << 20

@@ -6,8 +6,6 @@ is loaded before the first shell is opened. Next: `agent.shell`.
 
 from __future__ import annotations
 
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,17 +26,15 @@ MAX_SHELLS = 32
 
 
 class CommandLine:
-    def __init__(self, node: Node, node_dir: Path) -> None:
-        self.node, self._dir = node, node_dir
+    def __init__(self, node: Node) -> None:
+        self.node = node
         self._shells: list[Shell] = []
         self._draft: tuple[DeviceConfig, str] | None = None
 
-    @cached_property
+    @property
     def cipher(self) -> DeviceCipher:
         """Of this device."""
-        from twinspan.agent.cipher import load_cipher  # noqa: PLC0415
-
-        return load_cipher(self._dir)
+        return self.node.journal.cipher
 
     def open(
         self,

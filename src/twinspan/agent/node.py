@@ -63,7 +63,7 @@ class Node:
         self._socket, self._cli_socket = node_dir / "agent.sock", node_dir / "cli.sock"
         self.started_ns: int = steady_ns()
         self.ownership = Ownership(self.journal)
-        self.command_line = CommandLine(self, node_dir)
+        self.command_line = CommandLine(self)
         self.ssh = SshDoor(self.command_line, node_dir)
         self.cloud: CloudAgent = CloudAgent(self, node_dir)
         self.on_cloud_options = self.cloud.dhcp_heard
@@ -101,6 +101,7 @@ class Node:
     def restore(self) -> None:
         """Take up what an earlier agent left: its config and its orders. What is damaged is set aside and said."""
         config = self.ownership.starting(self.journal.load_config())
+        self.journal.seal_startup()
         if config is not None:
             try:
                 check_config(config)

@@ -1,7 +1,7 @@
 """`Secret`: a value that never shows itself in a repr, a log or an error text.
 
 In: the plain text. Out: `reveal()`, called only where a driver hands the secret to its daemon, and JSON through
-`encode_hook`/`decode_hook` (saved configs are written 0600). Next: `model.device_config`.
+`encode_hook`/`decode_hook` (for a wire that is encrypted, or a file for root alone). Next: `model.device_config`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Secret:
 
 
 def encode_hook(value: Any) -> Any:
-    """msgspec `enc_hook`: the saved form of a config carries its secrets in clear, so its file is 0600."""
+    """msgspec `enc_hook`: secrets in clear. Where it goes must be encrypted or for root alone; an agent's own files
+    have them sealed (`agent.journal`)."""
     if isinstance(value, Secret):
         return value.reveal()
     raise TypeError(f"cannot encode {type(value).__name__}")
