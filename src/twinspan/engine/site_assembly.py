@@ -1,8 +1,9 @@
 """Put a site together from stored resources: names instead of ids, and only what belongs to it.
 
 A resource belongs to a site if it is bound to it, or if it is bound to none and hangs together with it by references.
-Where an account has one site only, everything unbound is its. What is not there yet or no more (a circuit that is not
-enabled, a VBR that is terminated), what refers to that, and what a running failover test takes out, stays away.
+Where an account has one site only, everything unbound is its, but for VPCs that nothing refers to. What is not there
+yet or no more (a circuit that is not enabled, a VBR that is terminated), what refers to that, and what a running
+failover test takes out, stays away.
 
 In: the site's resource and those of its account, settled. Out: `Assembled`. Next: `admission`, `compile`.
 """
@@ -31,6 +32,9 @@ from twinspan.model.site import Site, SiteSpec
 ABSENT = frozenset({DELETING, DELETED, TERMINATING, TERMINATED, REJECTED, CANCELED, *UNBUILT})
 """Phases in which a resource does nothing."""
 
+_BY_ITSELF = frozenset({"Vpc", "Vswitch", "RouteTable"})
+"""A network that nothing else refers to is of no use to a site, and an account may have thousands of them."""
+
 
 class Assembled(Struct, frozen=True, kw_only=True):
     """A site and where its parts are stored."""
@@ -49,23 +53,20 @@ def assemble(site: Resource, resources: Iterable[Resource]) -> Assembled:
     everything = list(resources)
     members = _members(site, everything)
     present = _present(members, _taken_out(everything))
-    found = _put_together(site, present)
+    found = put_together(site, present)
     return replace(found, site=settle(found.site))
 
 
 def export(site: Resource, resources: Iterable[Resource]) -> Assembled:
     """The site as it was declared, for a site file: nothing is filled and nothing is left away that is not deleted."""
     members = [one for one in _members(site, list(resources)) if one.phase not in {DELETING, DELETED}]
-    return _put_together(site, members)
+    return put_together(site, members)
 
 
 def _members(site: Resource, resources: list[Resource]) -> list[Resource]:
     """What belongs to the site, in the order in which it was made."""
     candidates = [one for one in resources if one.kind in KINDS and one.site in {"", site.name}]
     candidates.sort(key=lambda one: one.created_ns)
-    bound = {one.site for one in resources if one.site} | {one.name for one in resources if one.kind == "Site"}
-    if not bound - {site.name}:
-        return candidates
     neighbours: dict[str, set[str]] = {one.id: set() for one in candidates}
     for one in candidates:
         for mention in references(one.spec):
@@ -74,6 +75,9 @@ def _members(site: Resource, resources: list[Resource]) -> list[Resource]:
                 neighbours[mention.target].add(one.id)
     reached = {one.id for one in candidates if one.site}
     reached |= {mention.target for mention in references(site.spec)} & set(neighbours)
+    others = {one.site for one in resources if one.site} | {one.name for one in resources if one.kind == "Site"}
+    if not others - {site.name}:
+        reached |= {one.id for one in candidates if one.kind not in _BY_ITSELF}
     edge = list(reached)
     while edge:
         fresh = neighbours[edge.pop()] - reached
@@ -121,7 +125,8 @@ def _out_of_order(peer: Resource, there: Mapping[str, Resource], out: frozenset[
     return bool(chain & out)
 
 
-def _put_together(site: Resource, members: list[Resource]) -> Assembled:
+def put_together(site: Resource, members: list[Resource]) -> Assembled:
+    """A site of exactly these resources. Raises TypeError if `site` is none."""
     if not isinstance(site.spec, SiteSpec):
         raise TypeError(f"{site.id} is no site")
     names = _names(members)

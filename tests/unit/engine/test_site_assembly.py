@@ -62,14 +62,28 @@ def test_resources_made_one_by_one_hang_together_without_a_site() -> None:
     found = put_together(
         resource("Vpc", "vpc-1", name="office", cidr_block="172.16.0.0/12"),
         resource("Vswitch", "vsw-1", vpc="vpc-1", cidr_block="172.16.0.0/24"),
+        resource("Attachment", "tr-attach-1", name="a", vpc="vpc-1"),
     )
     assert found.site.vpcs["office"].role == "office"
     assert found.site.vswitches["vsw-1"].vpc == "office"
-    assert found.ids == {"vpcs.office": "vpc-1", "vswitches.vsw-1": "vsw-1", "sites.s": "site-s"}
+    assert found.ids == {
+        "vpcs.office": "vpc-1",
+        "vswitches.vsw-1": "vsw-1",
+        "attachments.a": "tr-attach-1",
+        "sites.s": "site-s",
+    }
+
+
+def test_a_vpc_that_nothing_refers_to_is_in_no_site() -> None:
+    alone = resource("Vpc", "vpc-2", name="alone", cidr_block="10.9.0.0/16")
+    subnet = resource("Vswitch", "vsw-2", vpc="vpc-2", cidr_block="10.9.0.0/24")
+    assert put_together(alone, subnet).site.vpcs == {}
+    assert put_together(alone, subnet, resource("Attachment", "a", vpc="vpc-2")).site.vpcs
 
 
 def test_nothing_is_added() -> None:
-    site = put_together(resource("Vpc", "vpc-1", name="office", cidr_block="172.16.0.0/12")).site
+    vpc = resource("Vpc", "vpc-1", name="office", cidr_block="172.16.0.0/12")
+    site = put_together(vpc, resource("Attachment", "a", vpc="vpc-1")).site
     made = [section for section in ("vswitches", "cens", "office_networks", "route_tables") if getattr(site, section)]
     assert made == []
     assert [span.kind for span in site.spans] == ["circuit", "vpn"]
@@ -92,6 +106,8 @@ def test_two_of_one_name_go_by_their_ids() -> None:
         resource("Vpc", "vpc-1", name="a", cidr_block="172.16.0.0/12"),
         resource("Vpc", "vpc-2", name="a", cidr_block="10.1.0.0/16"),
         resource("Vswitch", "vsw-1", vpc="vpc-2", cidr_block="10.1.0.0/24"),
+        resource("Attachment", "a", vpc="vpc-1"),
+        resource("Attachment", "b", vpc="vpc-2"),
     )
     assert list(found.site.vpcs) == ["vpc-1", "vpc-2"]
     assert found.site.vswitches["vsw-1"].vpc == "vpc-2"
@@ -150,7 +166,8 @@ def test_a_running_test_silences_the_sessions_of_what_it_takes_out(kind: str, ou
 
 
 def test_an_account_that_is_its_own_is_the_current_one() -> None:
-    site = put_together(resource("Vpc", "vpc-1", cidr_block="10.0.0.0/8", account="a")).site
+    vpc = resource("Vpc", "vpc-1", cidr_block="10.0.0.0/8", account="a")
+    site = put_together(vpc, resource("Attachment", "b", vpc="vpc-1")).site
     assert site.vpcs["vpc-1"].account == "current"
 
 
