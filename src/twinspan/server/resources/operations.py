@@ -253,9 +253,10 @@ class Operations:
 
     def _delete_what_goes_along(self, owner: Resource) -> None:
         """The empty route table that it was born with, and tests of it that are over."""
+        leaving = {gone.id for gone in self.leaving}
         for use in self._lookup.users(owner):
             user = self.work.get(use.source_id)
-            if user is not None:
+            if user is not None and user.id not in leaving:
                 self.work.remove(user, self.actor)
 
     def _refuse(self, refusal: Any) -> None:
