@@ -189,11 +189,14 @@ def _vpn(facts: Facts, reports: Reports) -> Statuses:
             },
         )
     up = sum(any(one["status"] == "ipsec_sa_established" for one in tunnels) for tunnels in connections.values())
+    gateway = site.ipsec_connections[next(iter(connections))].vpn_gateway
     yield (
-        f"vpn_gateways.{site.ipsec_connections[next(iter(connections))].vpn_gateway}",
+        f"vpn_gateways.{gateway}",
         {
             "connections": len(connections),
             "connections_up": up,
+            "internet_ip": site.vpn_gateways[gateway].internet_ip,
+            "disaster_recovery_internet_ip": site.vpn_gateways[gateway].disaster_recovery_internet_ip,
         },
     )
     for key, choice in vpn_routes(site, known_of(facts, reports)).items():

@@ -86,7 +86,7 @@ class Executor:
 
     def _answered(self, action: Action, parameters: Mapping[str, Any], actor: Actor, now_ns: int) -> Body | Fault:
         def ask(stored: ReadView) -> Body | Fault:
-            view = ServiceView(_Question(stored, actor, now_ns), actor, self._region, now_ns, self._names)
+            view = ServiceView(_Question(stored, actor, now_ns), stored, actor, self._region, now_ns, self._names)
             plan = decide(action, parameters, view)
             return plan if isinstance(plan, Fault) else plan.reply((), view)
 
@@ -96,7 +96,7 @@ class Executor:
 
     async def _changed(self, action: Action, parameters: Mapping[str, Any], actor: Actor) -> Body | Fault:
         def work(tx: Operations) -> Body:
-            view = ServiceView(tx, actor, self._region, tx.now_ns, self._names)
+            view = ServiceView(tx, tx.work, actor, self._region, tx.now_ns, self._names)
             plan = decide(action, parameters, view)
             if isinstance(plan, Fault):
                 raise _Refused(plan)

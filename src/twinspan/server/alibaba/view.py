@@ -11,9 +11,10 @@ import string
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from twinspan.engine.quotas import limit_of
 from twinspan.model.resource import Actor, Resource
 from twinspan.server.resources.error import NotFound
-from twinspan.server.resources.port import Page, Query
+from twinspan.server.resources.port import Page, Query, ReadView
 from twinspan.wire.alibaba.listing import EVERYTHING
 from twinspan.wire.alibaba.view import Selected, Selection
 
@@ -37,11 +38,17 @@ class ServiceView:
     """One question's, or one unit of work's."""
 
     def __init__(
-        self, source: Source, actor: Actor, region: str, now_ns: int, names: Callable[[], Iterable[str]]
+        self,
+        source: Source,
+        stored: ReadView,
+        actor: Actor,
+        region: str,
+        now_ns: int,
+        names: Callable[[], Iterable[str]],
     ) -> None:
-        """`names`: the accounts there are."""
+        """`stored`: for what has no owner check. `names`: the accounts there are."""
         self.account, self.region, self.now_ns = actor.account, region, now_ns
-        self._source, self._names = source, names
+        self._source, self._stored, self._names = source, stored, names
 
     def get(self, kind: str, resource_id: str) -> Resource | None:
         """None: there is none of that kind and id, or it is not to be seen."""
@@ -88,6 +95,11 @@ class ServiceView:
     def account_named(self, text: str) -> str | None:
         """The account of that number or name; None: there is none."""
         return next((name for name in self._names() if text in {name, number_of(name)}), None)
+
+    def quota(self, name: str) -> int:
+        """How many there may be, as the operator or the cloud set it. Raises KeyError for a name that is no quota."""
+        limit = self._stored.quota(self.account, name)
+        return limit if limit is not None else limit_of(name)
 
     def secret(self) -> str:
         """A new random key of 16 letters and digits."""

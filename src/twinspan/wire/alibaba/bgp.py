@@ -70,7 +70,7 @@ def session(key: str, default: Any) -> Any:
 
 def bgp_status(resource: Resource, _: View) -> str:
     """Established or UnEstablished."""
-    return "Established" if str(resource.status.get("state", "")).lower() == "established" else "UnEstablished"
+    return "Established" if str(resource.status.get("bgp_state", "")).lower() == "established" else "UnEstablished"
 
 
 PEER = shape(

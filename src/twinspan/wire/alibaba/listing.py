@@ -9,7 +9,7 @@ In: a `List` row, a call. Out: a `Plan`. Next: `decide.py`.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import msgspec
@@ -19,7 +19,7 @@ from twinspan.model.resource import Resource
 from twinspan.wire.alibaba.action import Call, Done, Filter, List, Plan
 from twinspan.wire.alibaba.fault import Fault, malformed, missing, shown
 from twinspan.wire.alibaba.shape import item, read_tags
-from twinspan.wire.alibaba.spelling import Wrong, comma_list, put, whole
+from twinspan.wire.alibaba.spelling import Wrong, comma_list, put, spelled, whole
 from twinspan.wire.alibaba.view import Selected, Selection, View
 
 DEFAULT_SIZE = 10
@@ -70,6 +70,43 @@ def where(tell: Callable[[Resource, View], str]) -> Filter:
 def anything() -> Filter:
     """True of every resource here: a filter that has nothing to choose between."""
     return Filter(keep=lambda _, __, ___: True)
+
+
+# ------------------------------------------------------------------------------------------------------ made lists
+
+PAGES = (spelled("page_number", "PageNumber", whole), spelled("page_size", "PageSize", whole))
+"""What a `Compute` reads whose answer is a list with pages."""
+TOKENS = (spelled("next_token", "NextToken"), spelled("max_results", "MaxResults", whole))
+"""What a `Compute` reads whose answer is a list with tokens."""
+
+
+def paged(rows: Sequence[Any], given: Mapping[str, Any], into: str, most: int = 50) -> dict[str, Any] | Fault:
+    """A page by number of rows that were made."""
+    number = _within("PageNumber", given.get("page_number", 1), EVERYTHING)
+    size = _within("PageSize", given.get("page_size", DEFAULT_SIZE), most)
+    if isinstance(number, Fault):
+        return number
+    if isinstance(size, Fault):
+        return size
+    answer: dict[str, Any] = {"PageNumber": number, "PageSize": size, "TotalCount": len(rows)}
+    put(answer, into, list(rows[(number - 1) * size : number * size]))
+    return answer
+
+
+def tokened(rows: Sequence[Any], given: Mapping[str, Any], into: str, most: int = 100) -> dict[str, Any] | Fault:
+    """A page by token of rows that were made."""
+    size = _within("MaxResults", given.get("max_results", min(DEFAULT_TOKEN_SIZE, most)), most)
+    after = read_token(given.get("next_token"))
+    if isinstance(size, Fault):
+        return size
+    if isinstance(after, Fault):
+        return after
+    start = int(after[0]) if _is_offset(after) else 0
+    end = start + size
+    token = token_of((str(end), "")) if end < len(rows) else ""
+    answer: dict[str, Any] = {"TotalCount": len(rows), "MaxResults": size, "NextToken": token}
+    put(answer, into, list(rows[start:end]))
+    return answer
 
 
 # ------------------------------------------------------------------------------------------------------ the plan
@@ -159,11 +196,11 @@ def read_token(text: object) -> tuple[str, str] | Fault | None:
 
 def _number(parameters: Mapping[str, Any], name: str, default: int, most: int) -> int | Fault:
     value = whole(parameters.get(name, default) or default)
-    if isinstance(value, Wrong):
-        return malformed(name, value.problem, value.remedy)
-    if not 1 <= value <= most:
-        return malformed(name, f"{value} is outside 1 to {most}", f"write 1 to {most}")
-    return int(value)
+    return malformed(name, value.problem, value.remedy) if isinstance(value, Wrong) else _within(name, value, most)
+
+
+def _within(name: str, value: int, most: int) -> int | Fault:
+    return value if 1 <= value <= most else malformed(name, f"{value} is outside 1 to {most}", f"write 1 to {most}")
 
 
 def _chosen(does: List, call: Call) -> tuple[Selection, Kept] | Fault:

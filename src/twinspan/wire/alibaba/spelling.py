@@ -33,7 +33,7 @@ class Wrong(Struct, frozen=True, kw_only=True):
 
 
 Read = Callable[[Any], Any]
-"""A parameter's value (text, list or mapping) -> what the spec is decoded from, or `Wrong`."""
+"""A parameter's value (text, list or mapping) -> what the spec is decoded from; else `Wrong` or a `Fault`."""
 Write = Callable[[Any], Any]
 """A field's value -> JSON; None: it is left out of the answer."""
 
@@ -55,6 +55,8 @@ class Spelling(Struct, frozen=True, kw_only=True):
     def taken(self, value: Any) -> Any | Fault:
         """`read` with a fault that names the parameter."""
         found = self.read(value)
+        if isinstance(found, Fault):
+            return found
         if isinstance(found, Wrong):
             name = f"{self.parameter}.{found.at}" if found.at else self.parameter
             return malformed(name, found.problem, found.remedy)

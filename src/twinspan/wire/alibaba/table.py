@@ -5,13 +5,47 @@ In: the nouns' `ACTIONS`. Out: `ACTIONS` by version and name, `ABSENT`. Next: `s
 
 from __future__ import annotations
 
-from twinspan.wire.alibaba import bgp, physical_connection, virtual_border_router
+from twinspan.wire.alibaba import (
+    bgp,
+    customer_gateway,
+    diagnosis,
+    failover_test_job,
+    ipsec_connection,
+    peer_configuration,
+    physical_connection,
+    region,
+    route_entry_change,
+    route_entry_list,
+    route_publication,
+    route_table,
+    tag,
+    virtual_border_router,
+    vpc,
+    vpn_gateway,
+    vpn_route,
+    vswitch,
+)
 from twinspan.wire.alibaba.action import Action, Compose, Compute
 
 _TABLES: tuple[tuple[Action, ...], ...] = (
+    region.ACTIONS,
+    vpc.ACTIONS,
+    vswitch.ACTIONS,
+    route_table.ACTIONS,
+    route_entry_change.ACTIONS,
+    route_entry_list.ACTIONS,
+    route_publication.ACTIONS,
     physical_connection.ACTIONS,
     virtual_border_router.ACTIONS,
     bgp.ACTIONS,
+    failover_test_job.ACTIONS,
+    vpn_gateway.ACTIONS,
+    customer_gateway.ACTIONS,
+    ipsec_connection.ACTIONS,
+    peer_configuration.ACTIONS,
+    diagnosis.ACTIONS,
+    vpn_route.ACTIONS,
+    tag.ACTIONS,
 )
 
 ACTIONS: dict[tuple[str, str], Action] = {

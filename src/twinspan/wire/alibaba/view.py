@@ -64,5 +64,8 @@ class View(Protocol):
     def account_named(self, text: str) -> str | None:
         """The account of that number or name; None: there is none."""
 
+    def quota(self, name: str) -> int:
+        """How many there may be, as the operator or the cloud set it. Raises KeyError for a name that is no quota."""
+
     def secret(self) -> str:
         """A new random key of 16 letters and digits."""
