@@ -39,6 +39,15 @@ class AttachmentSpec(ResourceSpec, frozen=True, kw_only=True):
             api="VpnId",
         ),
     ] = ""
+    vswitches: Annotated[
+        tuple[str, ...],
+        about(
+            "vSwitches of the VPC in which the transit router has an address, one per zone; none is needed here.",
+            source="CreateTransitRouterVpcAttachment, ZoneMappings",
+            ref="Vswitch",
+            max_length=10,
+        ),
+    ] = ()
     route_table_association: Annotated[
         str | None,
         about(

@@ -6,6 +6,7 @@ In: nothing. Out: `OfficeNetworkSpec`. Next: `health_check.py`.
 from typing import Annotated, Literal
 
 from twinspan.model.fields import SEED_PLANNING, SEED_PREPARATIONS, ResourceSpec, about
+from twinspan.model.secret_source import SecretSource
 
 
 class OfficeNetworkSpec(ResourceSpec, frozen=True, kw_only=True):
@@ -49,7 +50,12 @@ class OfficeNetworkSpec(ResourceSpec, frozen=True, kw_only=True):
     ] = ""
     desktop_access: Annotated[
         Literal["vpc", "internet", "any"],
-        about("How clients may reach cloud computers.", source="CreateSimpleOfficeSite", api="DesktopAccessType"),
+        about(
+            "How clients may reach cloud computers.",
+            source="CreateSimpleOfficeSite",
+            cloud_default="internet",
+            api="DesktopAccessType",
+        ),
     ] = "vpc"
     ad_domain: Annotated[
         str, about("Name of the Active Directory domain; enterprise_ad only.", source=SEED_PREPARATIONS)
@@ -62,3 +68,28 @@ class OfficeNetworkSpec(ResourceSpec, frozen=True, kw_only=True):
             form="ipv4",
         ),
     ] = ""
+    ad_user: Annotated[
+        str,
+        about(
+            "Administrator of the domain, as sAMAccountName; enterprise_ad only.",
+            source="CreateADConnectorOfficeSite",
+            max_length=64,
+            api="DomainUserName",
+        ),
+    ] = ""
+    ad_password: Annotated[
+        SecretSource | None,
+        about(
+            "Password of the domain's administrator; enterprise_ad only.",
+            source="CreateADConnectorOfficeSite",
+            api="DomainPassword",
+        ),
+    ] = None
+    admin_access: Annotated[
+        bool,
+        about(
+            "Whether users are local administrators of their cloud computers.",
+            source="CreateSimpleOfficeSite",
+            api="EnableAdminAccess",
+        ),
+    ] = True

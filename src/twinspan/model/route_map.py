@@ -143,6 +143,10 @@ class RouteMapSpec(ResourceSpec, frozen=True, kw_only=True):
         tuple[str, ...],
         about("Regions a route comes from.", source=CREATE, max_length=MATCHES, api="SourceRegionIds"),
     ] = ()
+    destination_regions: Annotated[
+        tuple[str, ...],
+        about("Regions a route goes to.", source=CREATE, max_length=MATCHES, api="DestinationRegionIds"),
+    ] = ()
     source_route_tables: Annotated[
         tuple[str, ...],
         about("Ids of tables a route comes from.", source=CREATE, max_length=MATCHES, api="SourceRouteTableIds"),
