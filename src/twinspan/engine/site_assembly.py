@@ -126,13 +126,14 @@ def _out_of_order(peer: Resource, there: Mapping[str, Resource], out: frozenset[
 
 
 def put_together(site: Resource, members: list[Resource]) -> Assembled:
+    """The site of exactly these members, with the gaps that they have."""
     """A site of exactly these resources. Raises TypeError if `site` is none."""
     if not isinstance(site.spec, SiteSpec):
         raise TypeError(f"{site.id} is no site")
     names = _names(members)
     sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS.values()}
     for one in members:
-        sections[KINDS[one.kind].section][names[one.id]] = _as_named(one, names)
+        sections[KINDS[one.kind].section][names[one.id]] = _as_named(one, names, site.account)
     own = rename(site.spec, lambda _, text: names.get(text, ""))
     fields: dict[str, Any] = sections | {field: getattr(own, field) for field in SiteSpec.__struct_fields__}
     fields["spans"] = tuple(
@@ -153,11 +154,14 @@ def _names(members: list[Resource]) -> dict[str, str]:
     return {one.id: one.name if one.name and counts[one.kind, one.name] == 1 else one.id for one in members}
 
 
-def _as_named(resource: Resource, names: Mapping[str, str]) -> ResourceSpec:
+def _as_named(resource: Resource, names: Mapping[str, str], viewer: str) -> ResourceSpec:
+    """With names for ids, and its account as `viewer` would say it."""
     spec = resource.spec
     if isinstance(spec, RouteTableSpec):
         kept = tuple(entry for entry in spec.entries if not entry.next_hop or entry.next_hop in names)
         spec = replace(spec, entries=kept)
-    if getattr(spec, "account", "") == resource.account:
-        spec = replace(spec, account="current")
+    named = getattr(spec, "account", "")
+    owner = resource.account if named == "current" else named
+    if named and (shown := "current" if owner == viewer else owner) != named:
+        spec = replace(spec, account=shown)
     return rename(spec, lambda _, text: names.get(text, text))

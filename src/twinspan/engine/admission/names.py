@@ -26,7 +26,8 @@ def _resources(site: Site) -> Iterator[tuple[Kind, str, ResourceSpec]]:
             yield kind, name, spec
 
 
-def _name_fault(kind: Kind, name: str) -> str:
+def name_fault(kind: Kind, name: str) -> str:
+    """What is wrong with a name of that kind; empty: nothing."""
     form = kind.name_rule
     if not form.min_length <= len(name) <= form.max_length:
         return f"its length is {len(name)}; {form.min_length} to {form.max_length} are allowed"
@@ -41,7 +42,7 @@ def _name_fault(kind: Kind, name: str) -> str:
 @rule("R-NAME-001", "A resource's name has the length and characters that its kind allows.", source=SEED_STEP_1)
 def _names(site: Site) -> Iterator[Problem]:
     for kind, name, _ in _resources(site):
-        fault = "" if f"{kind.section}.{name}" in site.made else _name_fault(kind, name)
+        fault = "" if f"{kind.section}.{name}" in site.made else name_fault(kind, name)
         if fault:
             form = kind.name_rule
             first = "a letter first, then " if form.letter_first else ""
