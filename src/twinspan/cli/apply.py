@@ -27,6 +27,11 @@ from twinspan.wire.site_file_text import site_text, to_plain
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="What the server says, as JSON.")
 _YES = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+_HALF = click.option(
+    "--only-data-center",
+    is_flag=True,
+    help="Only the data centre's own half: who makes the cloud's resources in another way, keeps them as they are.",
+)
 _FILE = click.argument("site_file", type=click.Path(path_type=Path))
 _MARKS = {"create": "+", "update": "~", "replace": "!", "delete": "-"}
 _WORDS = {"create": "made", "update": "changed", "replace": "made anew", "delete": "deleted"}
@@ -35,9 +40,10 @@ _WORDS = {"create": "made", "update": "changed", "replace": "made anew", "delete
 @click.command()
 @_FILE
 @server_options
+@_HALF
 @_YES
 @_JSON
-def apply(site_file: Path, where: ServerOptions, yes: bool, as_json: bool) -> int:
+def apply(site_file: Path, where: ServerOptions, only_data_center: bool, yes: bool, as_json: bool) -> int:
     """Make a server's resources as a site file says: all of it, or nothing.
 
     Shows what would change and asks; then makes exactly that in one step. The same file twice changes nothing.
@@ -47,9 +53,10 @@ def apply(site_file: Path, where: ServerOptions, yes: bool, as_json: bool) -> in
     Examples:
       twinspan apply site.yaml
       twinspan apply site.yaml --server cloud.example --yes
+      twinspan apply site.yaml --only-data-center    (the cloud's half by its own API)
     """
     client = open_client(where)
-    request = _request(site_file)
+    request = _request(site_file, only_data_center)
     planned = _plan(client, request)
     if not planned.changes:
         _show(planned, as_json)
@@ -66,8 +73,9 @@ def apply(site_file: Path, where: ServerOptions, yes: bool, as_json: bool) -> in
 @click.command()
 @_FILE
 @server_options
+@_HALF
 @_JSON
-def diff(site_file: Path, where: ServerOptions, as_json: bool) -> int:
+def diff(site_file: Path, where: ServerOptions, only_data_center: bool, as_json: bool) -> int:
     """Show what `twinspan apply` would change. Exit code: 0 nothing, 1 something, 2 refused.
 
     \b
@@ -75,7 +83,7 @@ def diff(site_file: Path, where: ServerOptions, as_json: bool) -> int:
       twinspan diff site.yaml
       twinspan diff site.yaml --json | python3 -m json.tool
     """
-    planned = _plan(open_client(where), _request(site_file))
+    planned = _plan(open_client(where), _request(site_file, only_data_center))
     _show(planned, as_json)
     return 1 if planned.changes else 0
 
@@ -132,9 +140,9 @@ def export(site: str, where: ServerOptions, output: Path | None) -> int:
     return 0
 
 
-def _request(path: Path) -> ApplyRequest:
+def _request(path: Path, only_data_center: bool) -> ApplyRequest:
     site = load_site(path)
-    return ApplyRequest(site=to_plain(read_keys(site, path)))
+    return ApplyRequest(site=to_plain(read_keys(site, path)), only_data_center=only_data_center)
 
 
 def _plan(client: AdminClient, request: ApplyRequest) -> SitePlanned:

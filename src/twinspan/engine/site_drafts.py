@@ -7,6 +7,7 @@ stored; `site_assembly.py` is the way back.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from twinspan.engine.reference_walk import rename
 from twinspan.model.fields import ResourceSpec
@@ -37,6 +38,9 @@ ORDER = (
     "Site",
 )
 """Kinds so that each refers to kinds before it. Only entries of route tables look forward, to attachments."""
+
+OWN_KINDS = frozenset({"Site", "DnsService", "DhcpService"})
+"""What belongs to the data centre itself; the other kinds are the cloud's."""
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -69,3 +73,12 @@ def disassemble(site: Site) -> tuple[Draft, ...]:
             named = getattr(site, KINDS[kind].section)
         drafts += [Draft(kind=kind, name=name, spec=rename(spec, key_of)) for name, spec in named.items()]
     return tuple(drafts)
+
+
+def own_half(site: Site) -> Site:
+    """The site without anything of its cloud: what somebody declares who makes the cloud's half by its own API."""
+    cloud: dict[str, dict[str, ResourceSpec]] = {
+        kind.section: {} for kind in KINDS.values() if kind.name not in OWN_KINDS
+    }
+    spans = tuple(replace(span, virtual_border_router="", ipsec_connections=()) for span in site.spans)
+    return replace(site, spans=spans, **cloud)

@@ -17,6 +17,8 @@ class ApplyRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     site: dict[str, Any]
     """The site file as JSON, with its keys read."""
+    only_data_center: bool = False
+    """Only the data centre's own half: the cloud's resources are made in another way and left as they are."""
     plan: str = ""
     """`SitePlanned.plan` of the plan that a person has seen: if another one would be carried out now, nothing is."""
 

@@ -18,7 +18,7 @@ from twinspan.engine.expand import expand
 from twinspan.engine.lifecycle import settled
 from twinspan.engine.site_assembly import export
 from twinspan.engine.site_changes import Operation, SiteChanges, changes, with_ids
-from twinspan.engine.site_drafts import disassemble
+from twinspan.engine.site_drafts import OWN_KINDS, disassemble, own_half
 from twinspan.model.decode import decode
 from twinspan.model.fields import PROFILES
 from twinspan.model.finding import Finding, has_errors, path_text
@@ -39,9 +39,11 @@ class Checked(NamedTuple):
 
     site: Site
     warnings: tuple[str, ...]
+    kinds: frozenset[str] | None = None
+    """What it is about; None: everything."""
 
 
-def check_site(plain: dict[str, Any]) -> Checked:
+def check_site(plain: dict[str, Any], *, only_data_center: bool = False) -> Checked:
     """Decode, expand, admit. Raises ServiceError with every finding that is an error."""
     profile = next((one for one in PROFILES if one == plain.get("profile")), PROFILES[0])
     decoded = decode(SiteFile, plain, profile=profile, edge="site_file")
@@ -51,23 +53,23 @@ def check_site(plain: dict[str, Any]) -> Checked:
     findings = (*decoded.findings, *admit(site))
     if has_errors(findings):
         raise of_findings(findings)
-    return Checked(site, tuple(_words(finding) for finding in findings if finding.severity == "warning"))
+    warnings = tuple(_words(finding) for finding in findings if finding.severity == "warning")
+    return Checked(own_half(site), warnings, OWN_KINDS) if only_data_center else Checked(site, warnings)
 
 
 def plan_site(tx: Operations, checked: Checked) -> SitePlanned:
     """What `apply_site` would do, without trying it."""
-    return _planned(checked.site.site, _changes(tx, checked.site), tx, checked.warnings)
+    return _planned(checked.site.site, _changes(tx, checked), checked.warnings)
 
 
 def apply_site(tx: Operations, checked: Checked, plan: str = "") -> SitePlanned:
     """Make the stored resources as the site says. `plan`: the one that was shown; empty: whatever is needed now."""
-    site = checked.site
-    return _carry_out(tx, site.site, lambda: _changes(tx, site), plan, checked.warnings)
+    return _carry_out(tx, checked.site.site, lambda: _changes(tx, checked), plan, checked.warnings)
 
 
 def plan_removal(tx: Operations, name: str) -> SitePlanned:
     """What `destroy_site` would do."""
-    return _planned(name, _removal(tx, name), tx)
+    return _planned(name, _removal(tx, name))
 
 
 def destroy_site(tx: Operations, name: str, plan: str = "") -> SitePlanned:
@@ -86,31 +88,39 @@ def export_site(tx: Operations, named: str) -> dict[str, Any]:
 # ----------------------------------------------------------------------------------------------------------- inside
 
 
-def _stored(tx: Operations, name: str) -> list[Resource]:
-    """What is bound to the site, and the site itself."""
+class _Found(NamedTuple):
+    """What differs, and from what."""
+
+    changes: SiteChanges
+    stored: list[Resource]
+
+
+def _stored(tx: Operations, name: str, kinds: frozenset[str] | None = None) -> list[Resource]:
+    """What is bound to the site, and the site itself; of these kinds."""
     account = tx.actor.account
     bound = [one for one in tx.work.of_site(account, name) if one.site == name]
     sites = tx.work.find(account, SITE, name)
-    found = {one.id: settled(one, tx.now_ns) for one in (*bound, *sites)}
+    found = {one.id: settled(one, tx.now_ns) for one in (*bound, *sites) if kinds is None or one.kind in kinds}
     return [one for one in found.values() if one.phase != DELETED]
 
 
-def _changes(tx: Operations, site: Site) -> SiteChanges:
-    return changes(disassemble(site), _stored(tx, site.site))
+def _changes(tx: Operations, checked: Checked) -> _Found:
+    stored = _stored(tx, checked.site.site, checked.kinds)
+    return _Found(changes(disassemble(checked.site), stored), stored)
 
 
-def _removal(tx: Operations, name: str) -> SiteChanges:
+def _removal(tx: Operations, name: str) -> _Found:
     stored = _stored(tx, name)
     if not stored:
         raise NotFound(SITE, name)
-    return changes((), stored)
+    return _Found(changes((), stored), stored)
 
 
 def _carry_out(
-    tx: Operations, name: str, find: Callable[[], SiteChanges], plan: str, warnings: tuple[str, ...] = ()
+    tx: Operations, name: str, find: Callable[[], _Found], plan: str, warnings: tuple[str, ...] = ()
 ) -> SitePlanned:
-    found = find()
-    planned = _planned(name, found, tx, warnings)
+    wanted = find()
+    planned, found = _planned(name, wanted, warnings), wanted.changes
     if plan and plan != planned.plan:
         raise ServiceError("conflict", _OUTDATED)
     ids = dict(found.ids)
@@ -143,7 +153,8 @@ def _keys(found: SiteChanges) -> list[str]:
     ]
 
 
-def _planned(name: str, found: SiteChanges, tx: Operations, warnings: tuple[str, ...] = ()) -> SitePlanned:
+def _planned(name: str, wanted: _Found, warnings: tuple[str, ...] = ()) -> SitePlanned:
+    found, stored = wanted
     shown = [
         *(ResourceChange(action="create", kind=one.kind, name=one.name) for one in found.creates),
         *(
@@ -169,7 +180,6 @@ def _planned(name: str, found: SiteChanges, tx: Operations, warnings: tuple[str,
         ),
         *(ResourceChange(action="delete", kind=one.kind, name=one.name, id=one.id) for one in found.deletes),
     ]
-    stored = _stored(tx, name)
     touched = len(found.replaces) + len(found.updates) + len(found.deletes)
     return SitePlanned(
         site=name,

@@ -151,3 +151,23 @@ def test_another_account_does_not_see_the_site(made: Made) -> None:
 
 def _query(kind: str) -> Query:
     return Query(kind=kind, account="alice")
+
+
+def test_the_data_centres_half_alone_leaves_the_clouds_as_it_is(made: Made) -> None:
+    plain = example()
+    checked = check_site(plain, only_data_center=True)
+    done = made.service.run(OWNER, lambda tx: apply_site(tx, checked))
+    assert {change.kind for change in done.changes} == {"Site", "DnsService", "DhcpService"}
+    made.service.create(OWNER, "Vpc", {"cidr_block": "10.1.0.0/16"}, name="cloud", site=plain["site"])
+    again = made.service.run(OWNER, lambda tx: apply_site(tx, checked))
+    assert (again.changes, again.unchanged) == ((), 3)
+
+
+def test_the_whole_site_after_its_half_makes_the_rest(made: Made) -> None:
+    plain = example()
+    checked = check_site(plain, only_data_center=True)
+    made.service.run(OWNER, lambda tx: apply_site(tx, checked))
+    whole = apply(made, plain)
+    assert {change.action for change in whole.changes if change.kind == "Site"} == {"update"}
+    assert not {"DnsService", "DhcpService"} & {change.kind for change in whole.changes}
+    assert look(made, plain).changes == ()
