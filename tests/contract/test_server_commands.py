@@ -54,7 +54,8 @@ def test_a_name_that_cannot_be_one_makes_nothing(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    "arguments", [("show",), ("token",), ("run",), ("account", "list"), ("authority", "rotate"), ("dnsmasq",)]
+    "arguments",
+    [("show",), ("token",), ("access-key", "list"), ("account", "list"), ("authority", "rotate"), ("dnsmasq",)],
 )
 def test_without_a_server_it_is_said_how_to_make_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]

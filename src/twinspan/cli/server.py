@@ -7,26 +7,25 @@ machines is `device.py`.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 import msgspec
 
-from twinspan.cli.known_servers import write_private
 from twinspan.cli.output import require_writable
+from twinspan.cli.server_access_key import access_key
 from twinspan.cli.server_account import account
 from twinspan.cli.server_authority import authority
+from twinspan.cli.server_first_start import first_start
+from twinspan.cli.server_quota import quota
 from twinspan.cli.server_run import run
 from twinspan.cli.server_state import JSON, STATE_DIR, open_store, require_state, when
+from twinspan.cli.server_token import token
 from twinspan.model.cloud_management import DEFAULT_PORT
 from twinspan.model.errors import Rejected
-from twinspan.model.secret import Secret
 from twinspan.server.accounts import Accounts
-from twinspan.server.authority import create_authority, load_leaf, load_names
-from twinspan.server.key_file import ticket_key
+from twinspan.server.authority import load_leaf, load_names
 from twinspan.server.rotation import AuthorityState, authority_states
-from twinspan.server.store import FILE_NAME, DeviceStore
 
 
 class ServerState(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,16 +77,7 @@ def init(state_dir: Path, names: tuple[str, ...], token_file: Path | None) -> in
       twinspan server init --name cloud.example --name 192.0.2.10 --state-dir ./server --token-file ./token
     """  # fmt: skip
     require_writable(token_file)
-    fingerprint = create_authority(state_dir, names, time.time_ns())
-    ticket_key(state_dir)
-    store = DeviceStore(state_dir / FILE_NAME)
-    try:
-        token = Accounts(store).renew_administrator(time.time_ns())
-    finally:
-        store.close()
-    click.echo(f"The server {load_names(state_dir)[0]} is made in {state_dir}.")
-    click.echo(f"Its authority has the fingerprint\n  {fingerprint}")
-    _tell_token(token, token_file)
+    first_start(state_dir, names, token_file)
     click.echo("Next: twinspan server run; twinspan server account add NAME; on any machine: twinspan device login")
     return 0
 
@@ -129,30 +119,6 @@ def show(state_dir: Path, as_json: bool) -> int:
     return 0
 
 
-@server.command()
-@STATE_DIR
-@click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="Write it there (0600) instead.")
-@click.option("--account", metavar="NAME", help="Of this account instead of the administrator's.")
-def token(state_dir: Path, token_file: Path | None, account: str | None) -> int:
-    """Make a new token, for one that was lost or seen by others. The one before is worth nothing from then on.
-
-    \b
-    Examples:
-      twinspan server token
-      twinspan server token --account kiel --token-file ./kiel.token
-    """
-    require_state(state_dir)
-    require_writable(token_file)
-    store = open_store(state_dir)
-    try:
-        accounts, now_ns = Accounts(store), time.time_ns()
-        made = accounts.renew(account, now_ns) if account else accounts.renew_administrator(now_ns)
-    finally:
-        store.close()
-    _tell_token(made, token_file, account)
-    return 0
-
-
 @server.command("dnsmasq")
 @STATE_DIR
 @click.option("--name", metavar="NAME", help="Server name to hand out. Default: the first of the certificate.")
@@ -187,19 +153,9 @@ def _quoted(text: str, option: str) -> str:
     return f'"{text}"'
 
 
-def _tell_token(token_: Secret, token_file: Path | None, account_: str | None = None) -> None:
-    whose = f"the account {account_}" if account_ else "the administrator"
-    if token_file is None:
-        click.echo(f"The token of {whose}, written down nowhere else and shown this once:\n  {token_.reveal()}")
-        return
-    try:
-        write_private(token_file, f"{token_.reveal()}\n".encode())
-    except OSError as error:
-        remedy = "make another one: twinspan server token"
-        raise Rejected(f"cannot write {token_file}: {error.strerror}", remedy=remedy) from error
-    click.echo(f"The token of {whose} is in {token_file}.")
-
-
 server.add_command(run)
 server.add_command(authority)
 server.add_command(account)
+server.add_command(token)
+server.add_command(access_key)
+server.add_command(quota)

@@ -10,10 +10,14 @@ from typing import Any
 
 import click
 
-from twinspan.cli.server_state import STATE_DIR, require_state
+from twinspan.cli.server_first_start import first_start, own_names
+from twinspan.cli.server_state import DATABASE, STATE_DIR
 from twinspan.model.cloud_management import DEFAULT_PORT
 from twinspan.model.errors import Rejected
+from twinspan.server.resources.parts import ResourceOptions
+from twinspan.server.resources.rate_limit import RateSettings
 from twinspan.server.run import MAX_WORKERS, run_server
+from twinspan.server.store import FILE_NAME
 from twinspan.server.worker import ServerOptions
 
 
@@ -53,22 +57,56 @@ from twinspan.server.worker import ServerOptions
     metavar="SECONDS",
     help="At the end, send devices away one by one within this time; they come back as spread.",
 )
+@DATABASE
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="At the first start: under which names devices and people reach it. Default: this machine's.",
+)
+@click.option(
+    "--rate",
+    "per_s",
+    type=click.FloatRange(0, 1_000_000),
+    default=RateSettings().per_s,
+    show_default=True,
+    metavar="N",
+    help="Requests a second that one token or access key may make, twice as many at once. 0: no limit.",
+)
+@click.option(
+    "--async-delay",
+    "delay_s",
+    type=click.FloatRange(0, 600),
+    default=ResourceOptions().async_delay_ms / 1000,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the compatible API says creating, changing and deleting take.",
+)
 @click.option("--plain", is_flag=True, help="Without TLS, on loopback only: for measuring.")
-def run(state_dir: Path, port: int, workers: int, plain: bool, **options: Any) -> int:
-    """Run the server until SIGTERM or Ctrl-C.
+def run(state_dir: Path, port: int, workers: int, names: tuple[str, ...], **options: Any) -> int:
+    """Run the server until SIGTERM or Ctrl-C. The first time it makes its authority and the administrator's token.
 
     \b
     Examples:
       twinspan server run
       twinspan server run --state-dir ./server --listen 127.0.0.1 --port 19443
       twinspan server run --workers 4 --drain 30
+      twinspan server run --database postgresql://twinspan@db.example/twinspan
     """  # fmt: skip
-    require_state(state_dir)
+    if not (state_dir / FILE_NAME).exists():
+        first_start(state_dir, names or own_names(), None)
     if port + workers > 65535:
         raise Rejected(
             f"--port {port} leaves no ports for {workers} workers", remedy="give a lower --port or fewer --workers"
         )
-    chosen = ServerOptions(state_dir=state_dir, port=port, workers=workers, plain=plain, **options)
-    where = "127.0.0.1, without TLS" if plain else ", ".join(chosen.listen)
+    per_s = options.pop("per_s")
+    resources = ResourceOptions(
+        database=options.pop("database"),
+        async_delay_ms=round(options.pop("delay_s") * 1000),
+        rate=RateSettings(per_s=per_s, burst=2 * per_s),
+    )
+    chosen = ServerOptions(state_dir=state_dir, port=port, workers=workers, resources=resources, **options)
+    where = "127.0.0.1, without TLS" if chosen.plain else ", ".join(chosen.listen)
     run_server(chosen, lambda: click.echo(f"The server listens on {where}, port {port}."))
     return 0

@@ -18,6 +18,10 @@ STATE_DIR = click.option(
     "--state-dir", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_STATE_DIR, show_default=True,
     envvar="TWINSPAN_SERVER_STATE", show_envvar=True, metavar="DIR", help="Where the server keeps everything.",
 )  # fmt: skip
+DATABASE = click.option(
+    "--database", default="", envvar="TWINSPAN_DATABASE", show_envvar=True, metavar="URL",
+    help="Where resources are kept: postgresql://... or sqlite:///PATH. Default: SQLite in the state directory.",
+)  # fmt: skip
 JSON = click.option("--json", "as_json", is_flag=True, help="As one JSON value.")
 
 
