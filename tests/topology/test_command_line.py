@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -186,6 +187,16 @@ def test_without_an_agent_it_is_said_what_to_do(device: Device) -> None:
     assert done.returncode == 2
     assert "no agent answers" in done.stderr
     assert "twinspan agent --node-dir" in done.stderr
+
+
+def test_an_agent_outlives_the_removal_of_its_directory(device: Device) -> None:
+    report = json.loads(ask(device.node_dir, {"op": "report"}))["report"]
+    shutil.rmtree(device.node_dir)
+    wait_for(lambda: device.cli("display clock", check=False).returncode == 0)
+    assert json.loads(ask(device.node_dir, {"op": "report"}))["report"]["agent_pid"] == report["agent_pid"]
+    device.cli("save force")
+    log = (device.bench.directory / "agent.log").read_text()
+    assert "Traceback" not in log
 
 
 def test_ping_and_tracert_reach_the_neighbour(device: Device) -> None:

@@ -8,8 +8,9 @@ there is an answer and the agent lives. The cloud connection's sub-connections c
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import msgspec
 
 from twinspan.agent.orders import MAX_ORDER_S, OrderRefused
 from twinspan.drivers.netlink import NetlinkFailed
-from twinspan.drivers.private_socket import private_socket
+from twinspan.drivers.private_socket import serve_private
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import Rejected, TwinspanError
 from twinspan.model.secret import decode_hook
@@ -78,10 +79,11 @@ _REQUESTS: Mapping[str, type[msgspec.Struct]] = {
 
 async def serve(node: Node, path: Path) -> None:
     """Serve the socket at `path` until cancelled."""
-    with private_socket(path) as listening:
-        server = await asyncio.start_unix_server(lambda r, w: _connection(node, r, w), sock=listening, limit=LINE_LIMIT)
-        async with server:
-            await server.serve_forever()
+
+    def start(listening: socket.socket) -> Awaitable[asyncio.Server]:
+        return asyncio.start_unix_server(lambda r, w: _connection(node, r, w), sock=listening, limit=LINE_LIMIT)
+
+    await serve_private(path, start, lambda why: node.events.record("config", "socket not served", why))
 
 
 async def _connection(node: Node, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

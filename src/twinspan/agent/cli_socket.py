@@ -11,11 +11,12 @@ import codecs
 import pwd
 import socket
 import struct
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinspan.agent.command_line import CommandLine
-from twinspan.drivers.private_socket import private_socket
+from twinspan.drivers.private_socket import serve_private
 from twinspan.model.errors import Rejected
 from twinspan.wire.cli_socket import (
     LINE_LIMIT,
@@ -43,16 +44,17 @@ _CREDENTIALS = struct.Struct("=3i")
 
 async def serve_cli(desk: CommandLine, path: Path) -> None:
     """Serve the socket at `path` until cancelled."""
-    with private_socket(path) as listening:
-        loop = asyncio.get_running_loop()
-        connections: set[_Connection] = set()
-        server = await loop.create_unix_server(lambda: _Connection(desk, connections), sock=listening)
-        try:
-            async with server:
-                await server.serve_forever()
-        finally:
-            for connection in tuple(connections):
-                connection.end("the agent ends")
+    loop = asyncio.get_running_loop()
+    connections: set[_Connection] = set()
+
+    def start(listening: socket.socket) -> Awaitable[asyncio.Server]:
+        return loop.create_unix_server(lambda: _Connection(desk, connections), sock=listening)
+
+    try:
+        await serve_private(path, start, lambda why: desk.node.events.record("config", "socket not served", why))
+    finally:
+        for connection in tuple(connections):
+            connection.end("the agent ends")
 
 
 class _Connection(asyncio.Protocol):
