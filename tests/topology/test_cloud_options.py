@@ -366,7 +366,7 @@ NONSENSE = {
     "an address sent as bytes": (option(253, bytes((10, 9, 8, 7))), "holds control characters; dnsmasq sends numbers"),
     "a name in pieces of 300 bytes": (option(253, b"a" * 200) + option(253, b"b" * 100), "longer than 255 bytes"),
     "a proxy script": (option(252, b"http://hidden.example/wpad.dat"), "option 252 is a URL"),
-    "a URL for a name": (option(253, b"http://hidden.example/"), "neither a DNS name nor an address"),
+    "a URL for a name": (option(253, b"http://hidden.example/"), "neither a host name nor a whole address"),
     "an empty name": (option(253, b"") + option(252, b"\0"), "option 253 is empty; option 252 is empty"),
     "control characters": (option(253, b"hidden\nserver 1"), "control characters"),
     "a packet cut off": (b"\xfd\x40hidden", "cut off"),

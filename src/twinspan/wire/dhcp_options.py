@@ -8,14 +8,13 @@ else's. No reason repeats a value: the two may have been exchanged. Next: `drive
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 import msgspec
 
 from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
-from twinspan.wire.dns_name import is_dns_name
+from twinspan.wire.dns_name import is_host
 
 PASSWORD, DOMAIN = 252, 253
 """Option codes (seed 000, "Configuring the local device")."""
@@ -96,9 +95,9 @@ def decode_domain(value: bytes) -> str | OptionRefused:
     if isinstance(text, OptionRefused):
         return text
     name = text.removesuffix(".")
-    if is_dns_name(name) or _is_address(name):
+    if is_host(name):
         return name
-    return OptionRefused(reason="is neither a DNS name nor an address")
+    return OptionRefused(reason="is neither a host name nor a whole address")
 
 
 def decode_password(value: bytes) -> Secret | OptionRefused:
@@ -192,14 +191,6 @@ def _text(value: bytes) -> str | OptionRefused:
     except UnicodeDecodeError:
         return OptionRefused(reason=f"is not UTF-8{_UNQUOTED}")
     return text if text.isprintable() else OptionRefused(reason=f"holds control characters{_UNQUOTED}")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _quoted(text: str) -> str:

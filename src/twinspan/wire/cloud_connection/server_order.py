@@ -25,11 +25,17 @@ import msgspec
 
 from twinspan.model.cloud_management import MAX_BACKUP_SERVERS, MAX_PORTS_PER_DOMAIN, CloudManagement, CloudServer
 from twinspan.model.finding import Finding, Path, Rule
+from twinspan.wire.dns_name import is_host
 
 Kind = Literal["primary", "backup", "dhcp"]
 _Identity = tuple[str, int, str | None, str | None, bool]
 
 _SOURCE = "seed 000, restrictions and guidelines"
+DOMAIN = Rule(
+    id="cloud-server-domain",
+    text="A server is named by a host name (letters, digits, hyphens and points) or by a whole IPv4 or IPv6 address.",
+    source="RFC 1123 2.1; Twinspan: a resolver would read 1.2.3 as 1.2.0.3",
+)
 BACKUPS = Rule(
     id="cloud-backup-servers", text=f"There are at most {MAX_BACKUP_SERVERS} backup servers.", source=_SOURCE
 )
@@ -124,7 +130,13 @@ def same_server(order: tuple[Endpoint, ...], endpoint: Endpoint) -> Endpoint | N
 
 def check_servers(config: CloudManagement) -> tuple[Finding, ...]:
     """Every limit that the entries do not keep; paths start in `CloudManagement`."""
-    return (*_too_many(config), *_too_many_ports(config), *_duplicates(config), *_bad_sources(config))
+    return (
+        *_bad_domains(config),
+        *_too_many(config),
+        *_too_many_ports(config),
+        *_duplicates(config),
+        *_bad_sources(config),
+    )
 
 
 def _endpoint(config: CloudManagement, entry: CloudServer, kind: Kind) -> Endpoint:
@@ -162,6 +174,18 @@ def _entries(config: CloudManagement) -> Iterator[tuple[Path, Endpoint]]:
         yield ("primary",), _endpoint(config, config.primary, "primary")
     for place, entry in enumerate(config.backups):
         yield ("backups", place), _endpoint(config, entry, "backup")
+
+
+def _bad_domains(config: CloudManagement) -> Iterator[Finding]:
+    for path, endpoint in _entries(config):
+        if not is_host(endpoint.domain.removesuffix(".")):
+            yield Finding(
+                rule=DOMAIN,
+                path=(*path, "domain"),
+                value=endpoint.domain,
+                problem=f"{endpoint.domain!r} is neither",
+                remedy="give the server's host name, such as cloud.example.com, or its whole address",
+            )
 
 
 def _too_many(config: CloudManagement) -> Iterator[Finding]:

@@ -167,6 +167,17 @@ def found(site: CloudManagement) -> list[tuple[str, tuple[str | int, ...], str]]
     return [(f.rule.id, f.path, f.value) for f in check_servers(site)]
 
 
+@pytest.mark.parametrize("domain", ["-bad_", "1.2.3", "cloud..example", "cloud.example:443", "10.0.0.300"])
+def test_a_server_is_named_by_a_host_name_or_a_whole_address(domain: str) -> None:
+    assert found(config(domain)) == [("cloud-server-domain", ("primary", "domain"), domain)]
+    assert found(config("p", (domain, None))) == [("cloud-server-domain", ("backups", 0, "domain"), domain)]
+
+
+@pytest.mark.parametrize("domain", ["Cloud.Example.com", "cloud.example.com.", "10.0.0.3", "2001:db8::3", "localhost"])
+def test_names_and_whole_addresses_are_admitted_as_they_are_written(domain: str) -> None:
+    assert found(config(domain)) == []
+
+
 def test_eight_backups_are_admitted_and_nine_are_not() -> None:
     entries = tuple((f"s{i}", None) for i in range(9))
     assert found(config("p", *entries[:8])) == []
