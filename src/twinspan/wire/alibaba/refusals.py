@@ -24,7 +24,6 @@ _KIND_WORDS = {
     "DestinationRoute": "VpnRouteEntry",
     "PolicyRoute": "VpnPbrRouteEntry",
     "Vswitch": "VSwitch",
-    "Attachment": "TransitRouterAttachment",
     "Cen": "CenInstance",
     "TransitRouter": "TransitRouterInstance",
     "FailoverTestJob": "FailoverTestJob",

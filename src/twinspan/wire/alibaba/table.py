@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from twinspan.wire.alibaba import (
     bgp,
+    cbn_attachment,
+    cbn_cen,
+    cbn_route_table,
+    cbn_transit_router,
     customer_gateway,
     diagnosis,
     failover_test_job,
@@ -46,6 +50,10 @@ _TABLES: tuple[tuple[Action, ...], ...] = (
     diagnosis.ACTIONS,
     vpn_route.ACTIONS,
     tag.ACTIONS,
+    cbn_cen.ACTIONS,
+    cbn_transit_router.ACTIONS,
+    cbn_attachment.ACTIONS,
+    cbn_route_table.ACTIONS,
 )
 
 ACTIONS: dict[tuple[str, str], Action] = {
