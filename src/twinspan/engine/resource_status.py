@@ -170,7 +170,7 @@ def _vpn(facts: Facts, reports: Reports) -> Statuses:
     """Connections with their tunnels, the gateway, and which of its routes is used."""
     site = facts.site
     node = next((node for node in (VPN_GATEWAY, GATEWAY) if node in reports), None)
-    if node is None or not facts.tunnels:
+    if node is None or not facts.has_vpn_gateway:
         return
     report = reports[node]
     connections: dict[str, list[dict[str, Any]]] = {}
@@ -189,7 +189,7 @@ def _vpn(facts: Facts, reports: Reports) -> Statuses:
             },
         )
     up = sum(any(one["status"] == "ipsec_sa_established" for one in tunnels) for tunnels in connections.values())
-    gateway = site.ipsec_connections[next(iter(connections))].vpn_gateway
+    gateway = next(name for name, spec in site.vpn_gateways.items() if spec is facts.vpn_gateway)
     yield (
         f"vpn_gateways.{gateway}",
         {

@@ -148,7 +148,9 @@ def test_of_two_tunnels_one_is_enough_and_each_is_shown() -> None:
 
 def test_a_gateway_counts_its_connections() -> None:
     found = statuses(vpn_gateway(tunnel("t1", "down", "down"), tunnel("t2")), example="02-two-tunnels/site.yaml")
-    assert found["vpn_gateways.vpn-gateway"] == {"connections": 2, "connections_up": 1}
+    gateway = found["vpn_gateways.vpn-gateway"]
+    assert (gateway["connections"], gateway["connections_up"]) == (2, 1)
+    assert gateway["internet_ip"] == "198.18.1.2"
 
 
 def test_the_standby_route_takes_over_from_a_connection_whose_probes_die() -> None:
