@@ -21,6 +21,7 @@ from twinspan.lab.cloud import manage
 from twinspan.model.config_digest import config_digest
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import BgpStatus, DeviceReport, HealthCheckStatus
+from twinspan.model.errors import Retryable
 from twinspan.model.resource import Actor, Resource
 from twinspan.model.secret import Secret, decode_hook, encode_hook
 from twinspan.server.accounts import Accounts, Principal
@@ -28,7 +29,7 @@ from twinspan.server.clock import wall_ns
 from twinspan.server.config_store import ConfigTable
 from twinspan.server.registry import NewDevice, Registry, make_credentials
 from twinspan.server.report_board import ReportBoard
-from twinspan.server.resources import site_loop
+from twinspan.server.resources import site_loop, site_watch
 from twinspan.server.resources.port import Query, Work
 from twinspan.server.resources.seal import SealKey
 from twinspan.server.resources.site_loop import SiteLoop
@@ -231,6 +232,26 @@ def test_another_accounts_devices_are_none_of_the_sites(world: World) -> None:
     world.insert([structs.replace(one, account="somebody") for one in resources])
     world.look()
     assert {world.wanted(node).generation for node in world.serials} == {1}
+
+
+def test_what_changed_while_the_database_was_away_is_made_up_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_watch, "TURN_NS", 10**30)  # nobody's turn comes by itself
+    world.look()
+    world.insert(stored(SITE)[1])
+    real, asked = world.store.read, []
+
+    def read(ask: Callable[[Any], Any]) -> Any:
+        asked.append(ask)
+        if len(asked) == 4:  # when it is known what has changed, and before it is read
+            raise Retryable("the database is away", delay_s=0.1)
+        return real(ask)
+
+    monkeypatch.setattr(world.store, "read", read)
+    with pytest.raises(Retryable):
+        world.look()
+    assert world.wanted("vbr").bgp is None
+    world.look()
+    assert world.wanted("vbr").bgp is not None
 
 
 # ------------------------------------------------------------------------------------------------- what comes back

@@ -12,6 +12,7 @@ import asyncio
 import sys
 import time
 import traceback
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twinspan.engine.site_realisation import Planned, plan_site
@@ -26,6 +27,7 @@ from twinspan.server.resources.site_watch import SiteKey, SiteResources, SiteWat
 
 LOOK_S = 0.2
 """Between two looks for what is new."""
+AFTER_FAILURE_S = 2.0
 SHARE = 4
 """Rests so many times as long as it worked: whoever changes many sites at once leaves the worker its time."""
 _GONE = Planned(configs={})
@@ -41,6 +43,8 @@ class SiteLoop:
         self._watch = SiteWatch(store)
         self._revision = -1
         self._begun = False
+        self._owed: set[SiteKey] = set()
+        """Sites whose turn it is; they stay here while the database cannot be reached."""
 
     async def run(self) -> None:
         """For ever. While the database cannot be reached everything stays as it is."""
@@ -51,19 +55,31 @@ class SiteLoop:
                 delay_s = max(LOOK_S, SHARE * (time.monotonic() - began))
             except Retryable as error:
                 delay_s = error.delay_s
+            except Exception:  # noqa: BLE001 - of the loop itself: the next round begins with what is then
+                sys.stderr.write(f"the sites' loop:\n{traceback.format_exc()}")
+                delay_s = AFTER_FAILURE_S
             await pause(delay_s)
 
     async def look(self) -> None:
         """One round over everything that is new."""
-        touched = set(await asyncio.to_thread(self._watch.look, wall_ns()))
-        touched |= self._given_configs()
-        for key in sorted(touched):
-            await self._realise(key)
+        self._owed |= set(await asyncio.to_thread(self._watch.look, wall_ns())) | self._given_configs()
+        for key in sorted(self._owed):
+            await self._alone(key, self._realise)
+            self._owed.discard(key)
         self._begun = True
         for serial in self._board.take_up():
             self._observer.heard(serial)
         for key in self._observer.due():
-            await self._observe(key)
+            await self._alone(key, self._observe)
+
+    async def _alone(self, key: SiteKey, work: Callable[[SiteKey], Awaitable[None]]) -> None:
+        """Should it fail by a mistake of ours, that is this site's problem and no other's."""
+        try:
+            await work(key)
+        except Retryable:
+            raise
+        except Exception:  # noqa: BLE001 - one site must not keep all others from being served
+            sys.stderr.write(f"site {key.name} of account {key.account}:\n{traceback.format_exc()}")
 
     def _given_configs(self) -> set[SiteKey]:
         """Sites of devices whose wanted config is new, whoever gave it."""
