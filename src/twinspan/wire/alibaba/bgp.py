@@ -36,7 +36,7 @@ GROUP = shape(
         spelled("keepalive_interval_s", "", write=as_text, reply="Keepalive"),
     ),
     without=("resource_group",),
-    as_texts=("PeerAsn", "LocalAsn"),
+    as_texts=("PeerAsn", "LocalAsn", "RouteLimit"),
     renamed={"RouteQuota": "RouteLimit"},
     more={"RegionId": lambda _, view: view.region},
 )

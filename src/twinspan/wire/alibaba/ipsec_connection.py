@@ -88,6 +88,11 @@ def _bgp(resource: Resource, view: View) -> dict[str, Any]:
     }
 
 
+def _bgp_in_list(resource: Resource, view: View) -> dict[str, Any]:
+    """A list does not say whether BGP is on; what is off has no other parts."""
+    return {name: part for name, part in _bgp(resource, view).items() if name != "EnableBgp"}
+
+
 def bgp_parts(bgp: TunnelBgpSpec, asn: int) -> dict[str, Any]:
     """BGP inside a tunnel, both ends."""
     return {
@@ -186,7 +191,7 @@ def _shape(reply_tags: str, more: dict[str, More]) -> Shape:
 
 
 CONNECTION = _shape("Tags.Tag", _MORE)
-_LISTED = _shape("Tag.Tag", _MORE)
+_LISTED = _shape("Tag.Tag", {**_MORE, "VpnBgpConfig": _bgp_in_list})
 
 
 # ------------------------------------------------------------------------------------------------------ changes

@@ -54,12 +54,12 @@ def _set(table: Resource, entries: list[dict[str, Any]]) -> Step:
     return Step(verb="patch", kind="RouteTable", id=table.id, spec={"spec": {"entries": entries}})
 
 
-def _new(table: Resource, given: Mapping[str, Any], view: View) -> dict[str, Any] | Fault:
-    """The plain entry that a request asks for."""
+def _new(there: list[dict[str, Any]], given: Mapping[str, Any], view: View) -> dict[str, Any] | Fault:
+    """The plain entry that a request asks for, beside those that are there."""
     destination, next_hop = str(given.get("destination", "")), str(given.get("next_hop", ""))
     if not destination:
         return missing("DestinationCidrBlock")
-    if any(entry.destination == destination for entry in getattr(table.spec, "entries", ())):
+    if any(entry["destination"] == destination for entry in there):
         return Fault(
             code="InvalidCIDRBlock.Duplicate",
             message=f"DestinationCidrBlock: the table has a route to {shown(destination)} (delete it first).",
@@ -79,7 +79,7 @@ def create(given: dict[str, Any], view: View) -> Plan | Fault:
     table = _table(given, view)
     if isinstance(table, Fault):
         return table
-    entry = _new(table, given, view)
+    entry = _new(_plain(table), given, view)
     if isinstance(entry, Fault):
         return entry
     return Plan(
@@ -96,22 +96,25 @@ def create_many(given: dict[str, Any], view: View) -> Plan | Fault:
     failed: list[dict[str, Any]] = []
     for one in given.get("entries", []):
         table = _table(one, view)
-        entry = table if isinstance(table, Fault) else _new(table, one, view)
-        if isinstance(table, Fault) or isinstance(entry, Fault):
-            failed.append(_failure(one, entry if isinstance(entry, Fault) else None))
+        if isinstance(table, Fault):
+            failed.append(_failure(one, table))
             continue
-        tables[table.id] = table
-        wanted.setdefault(table.id, _plain(table)).append(entry)
+        there = wanted.get(table.id, _plain(table))
+        entry = _new(there, one, view)
+        if isinstance(entry, Fault):
+            failed.append(_failure(one, entry))
+            continue
+        tables[table.id], wanted[table.id] = table, [*there, entry]
         ids.append(_entry_id(table, entry))
     return _many(tables, wanted, failed, {"RouteEntryIds": ids, "SuccessCount": len(ids)})
 
 
-def _failure(one: Mapping[str, Any], fault: Fault | None) -> dict[str, Any]:
+def _failure(one: Mapping[str, Any], fault: Fault) -> dict[str, Any]:
     found = {
         "DstCidrBlock": one.get("destination", ""),
         "NextHop": one.get("next_hop", ""),
-        "FailedCode": fault.code if fault is not None else _ABSENT,
-        "FailedMessage": fault.message if fault is not None else "There is no such route.",
+        "FailedCode": fault.code,
+        "FailedMessage": fault.message,
     }
     return found | ({"RouteEntryId": one["entry"]} if "entry" in one else {})
 

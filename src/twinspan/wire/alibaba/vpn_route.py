@@ -14,7 +14,7 @@ from twinspan.wire.alibaba.decide import by_id
 from twinspan.wire.alibaba.fault import Fault, malformed, not_found
 from twinspan.wire.alibaba.ipsec_connection import CONNECTION, spec_of
 from twinspan.wire.alibaba.listing import where
-from twinspan.wire.alibaba.shape import Shape, shape
+from twinspan.wire.alibaba.shape import More, Shape, shape
 from twinspan.wire.alibaba.spelling import Wrong, choice, spelled, switch, whole
 from twinspan.wire.alibaba.view import View
 from twinspan.wire.alibaba.vpn_gateway import VPN_GATEWAY
@@ -36,7 +36,7 @@ def _state(route: Resource, _: View) -> str:
     return "published" if getattr(route.spec, "advertise_to_vpc", False) else "normal"
 
 
-def _route_shape(kind: str, more: dict[str, Any]) -> Shape:
+def _route_shape(kind: str, more: dict[str, More], *, asked: tuple[str, ...] = ()) -> Shape:
     return shape(
         kind,
         id="",
@@ -46,7 +46,7 @@ def _route_shape(kind: str, more: dict[str, Any]) -> Shape:
         reply_tags="",
         status="",
         without=("resource_group",),
-        only_asked=("advertise_to_vpc",),
+        only_asked=("advertise_to_vpc", *asked),
         more={
             "State": _state,
             "VpnInstanceId": gateway_of,
@@ -56,10 +56,9 @@ def _route_shape(kind: str, more: dict[str, Any]) -> Shape:
     )
 
 
-DESTINATION = _route_shape(
-    "DestinationRoute", {"RouteEntryType": lambda _, __: "custom", "Source": lambda _, __: "DBR"}
-)
-POLICY = _route_shape("PolicyRoute", {})
+_CUSTOM: dict[str, More] = {"RouteEntryType": lambda _, __: "custom", "Source": lambda _, __: "DBR"}
+DESTINATION = _route_shape("DestinationRoute", _CUSTOM, asked=("description",))
+POLICY = _route_shape("PolicyRoute", {}, asked=("description",))
 _CREATED = {
     kind: _route_shape(kind, {"OverlayMode": lambda _, __: "Ipsec"}) for kind in ("DestinationRoute", "PolicyRoute")
 }
