@@ -25,6 +25,8 @@ from twinspan.model.resource import DELETED, DELETING, Resource
 NS_PER_DAY = 86_400 * 1_000_000_000
 VLAN_KEPT_DAYS = 7
 """So long a terminated VBR keeps its VLAN ID (TerminateVirtualBorderRouter)."""
+MAY_WAIT = frozenset({("OfficeNetwork", "cen")})
+"""References that a site file must settle, and that come later elsewhere (AttachCen)."""
 
 __all__ = ["Verdict", "judge", "twin_routes"]
 
@@ -69,6 +71,8 @@ def judge(  # noqa: PLR0913 - what the service knows about one change, named
     if resource.kind in KINDS:
         for one in worse_by(resource, others, before=before, site=site):
             hard = one.finding.severity == "error" and one.finding.rule.id not in ADVICE
+            if (resource.kind, one.field) in MAY_WAIT and one.finding.rule.id == "R-REF-002":
+                continue
             if hard:
                 refusals.append(_refusal(one.finding, one.field, resource, one.id))
             elif one.id == resource.id:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from twinspan.engine.lifecycle import gateway_of, settled
+from twinspan.engine.neighbourhood import neighbourhood
 from twinspan.engine.reference_walk import Mention, references, rename
 from twinspan.model.attachment_grant import AttachmentGrantSpec
 from twinspan.model.fields import ResourceSpec
@@ -105,6 +106,15 @@ class Lookup:
                 self._gather(found, (mention.target for mention in references(other.spec)))
             self._gather_family(found, gateway_of(resource, found))
         return list(found.values())
+
+    def neighbours(self, resource: Resource, gone: frozenset[str]) -> tuple[Resource, ...]:
+        """What must be looked at to judge it, without what is `gone`; as it is now."""
+
+        def get(one: str) -> Resource | None:
+            found = self._view.get(one) if one not in gone else None
+            return settled(found, self._now_ns) if found is not None else None
+
+        return neighbourhood(resource, get, lambda one: [use.source_id for use in self._view.referring_to(one)])
 
     def of_kind(self, resource: Resource) -> list[Resource]:
         """All of its kind in its account, and what those and it refer to, two steps far: what quotas count."""

@@ -16,10 +16,13 @@ import msgspec
 from msgspec.structs import replace
 
 from twinspan.engine.lifecycle import begin, may, settled
+from twinspan.engine.quotas import QUOTAS
+from twinspan.engine.resource_rules import judge, twin_routes
 from twinspan.model.decode import decode
 from twinspan.model.field_plan import fields_of
 from twinspan.model.fields import PROFILES, Profile, ResourceSpec
 from twinspan.model.kinds import STORED_KINDS, Kind
+from twinspan.model.refusal import Refusal
 from twinspan.model.resource import CHANGING, CREATING, DELETED, READY, Actor, Resource
 from twinspan.model.site import SiteSpec
 from twinspan.server.resources import checks
@@ -58,6 +61,7 @@ class Operations:
         self._begun: set[str] = set()
         """What this unit of work has made or changed."""
         self._lookup = Lookup(work, actor, now_ns)
+        self._set_limits: dict[str, dict[str, int]] = {}
         self.leaving: list[Resource] = []
         """What goes for good at the end of its phase."""
         self._delay_ms = settings.async_delay_ms if actor.edge == "alibaba" else 0
@@ -109,6 +113,7 @@ class Operations:
         if phase == "unconfirmed" and made.account == self.actor.account:
             phase, until_ns = READY, 0
         made = replace(made, phase=phase, phase_until_ns=until_ns)
+        self._judge(made, None)
         self.work.insert(made, self.actor)
         self._begun.add(made.id)
         return made
@@ -174,9 +179,44 @@ class Operations:
             phase_until_ns=until_ns,
             updated_ns=self.now_ns,
         )
+        neighbours = self._judge(after, before)
         self.work.update(before, after, self.actor, verb)
         self._begun.add(after.id)
+        if _withdrawn(before, after):
+            self._withdraw_twins(after, neighbours)
         return after
+
+    def _judge(self, resource: Resource, before: Resource | None) -> tuple[Resource, ...]:
+        """Raises ServiceError for what stands against it; its neighbours. A whole site was judged when it came in."""
+        if self.actor.edge == "site_file":
+            return ()
+        neighbours = self._lookup.neighbours(resource, frozenset(other.id for other in self.leaving))
+        verdict = judge(
+            resource,
+            neighbours,
+            before=before,
+            site=self._lookup.site(resource.site) if resource.site and resource.kind != "Site" else None,
+            edge=self.actor.edge,
+            now_ns=self.now_ns,
+            limits=self._limits(resource.account),
+        )
+        if verdict.refusals:
+            raise ServiceError("quota" if _is_quota(verdict.refusals[0]) else "invalid", *verdict.refusals)
+        return neighbours
+
+    def _limits(self, account: str) -> dict[str, int]:
+        """The quotas of fields and lists that an operator has set."""
+        if account not in self._set_limits:
+            found = {quota.name: self.work.quota(account, quota.name) for quota in QUOTAS if not quota.kind}
+            self._set_limits[account] = {name: limit for name, limit in found.items() if limit is not None}
+        return self._set_limits[account]
+
+    def _withdraw_twins(self, route: Resource, neighbours: tuple[Resource, ...]) -> None:
+        """The same destination in the gateway's other table is not advertised any more either (seed 004 Step 2)."""
+        for twin in twin_routes(route, neighbours):
+            spec = replace(twin.spec, advertise_to_vpc=False)
+            after = replace(twin, spec=spec, generation=twin.generation + 1, updated_ns=self.now_ns)
+            self.work.update(twin, after, self.actor, "withdraw")
 
     def _related(self, resource: Resource) -> tuple[Resource, ...]:
         """What `may` looks at: this unit of work does not wait for itself, and what it has deleted is gone."""
@@ -262,3 +302,11 @@ class Operations:
     def _refuse(self, refusal: Any) -> None:
         if refusal is not None:
             raise ServiceError("conflict", refusal)
+
+
+def _withdrawn(before: Resource, after: Resource) -> bool:
+    return bool(getattr(before.spec, "advertise_to_vpc", False)) and not getattr(after.spec, "advertise_to_vpc", True)
+
+
+def _is_quota(refusal: Refusal) -> bool:
+    return refusal.code.startswith("QuotaExceeded.")
