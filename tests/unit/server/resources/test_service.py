@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.unit.server.resources.conftest import ALICE, BOB, CLOUD, MS, NOW, Made
 
 from twinspan.model.customer_gateway import CustomerGatewaySpec
-from twinspan.model.resource import Actor
+from twinspan.model.resource import Actor, Resource
 from twinspan.model.secret import Secret
 from twinspan.server.resources.error import NotFound, ServiceError
 from twinspan.server.resources.port import Query, StaleWrite
@@ -302,3 +302,41 @@ def test_every_change_is_in_the_audit_with_who_and_where(made: Made) -> None:
     assert [change.action for change in changes] == ["create", "update", "delete"]
     assert {(change.by, change.origin) for change in changes} == {("alice", "native 127.0.0.1")}
     assert changes[0].at_ns == NOW
+
+
+def test_what_clashes_with_a_neighbour_is_refused_by_its_rule(made: Made) -> None:
+    vpc = made.vpc()
+    made.make("Vswitch", vpc=vpc.id, cidr_block="10.1.1.0/24")
+    found = refused(lambda: made.make("Vswitch", vpc=vpc.id, cidr_block="10.1.1.128/25"))
+    assert found.why == "invalid"
+    assert found.code.startswith("R-")
+    outside = refused(lambda: made.make("Vswitch", vpc=vpc.id, cidr_block="10.2.1.0/24"))
+    assert outside.field == "cidr_block"
+
+
+def _vpn_route(made: Made) -> tuple[Resource, Resource]:
+    """A destination-based route and a policy-based one to the same destination, on one gateway."""
+    vpc = made.vpc()
+    switch = made.make("Vswitch", vpc=vpc.id, cidr_block="10.1.1.0/24")
+    gateway = made.make("VpnGateway", vpc=vpc.id, vswitch=switch.id, internet_ip="198.51.100.1")
+    customer = made.make("CustomerGateway", ip_address="203.0.113.2", asn=65001)
+    tunnel = made.make(
+        "IpsecConnection",
+        vpn_gateway=gateway.id,
+        customer_gateway=customer.id,
+        local_subnets=["10.1.0.0/16"],
+        remote_subnets=["192.168.0.0/24"],
+    )
+    spec = {"ipsec_connection": tunnel.id, "destination": "192.168.0.0/24"}
+    return made.make("DestinationRoute", **spec), made.make("PolicyRoute", route_source="10.1.0.0/16", **spec)
+
+
+def test_a_withdrawn_route_takes_its_twin_along(made: Made) -> None:
+    route, twin = _vpn_route(made)
+    assert twin.spec.advertise_to_vpc is True  # type: ignore[attr-defined]
+    made.service.perform(ALICE, "DestinationRoute", route.id, "withdraw", {})
+    after = made.service.get(ALICE, "PolicyRoute", twin.id)
+    assert after.spec.advertise_to_vpc is False  # type: ignore[attr-defined]
+    assert after.generation == 2
+    changes = made.store.read(lambda view: view.changes(after=0, account="alice", resource_id=twin.id))
+    assert [change.action for change in changes] == ["create", "withdraw"]
