@@ -10,11 +10,10 @@ from typing import Any
 
 from twinspan.model.errors import Rejected, Retryable
 from twinspan.model.resource import Actor, Resource
-from twinspan.server.alibaba.view import ServiceView
+from twinspan.server.alibaba.view import Question, ServiceView
 from twinspan.server.resources.error import ServiceError
-from twinspan.server.resources.lookup import Lookup
 from twinspan.server.resources.operations import Operations
-from twinspan.server.resources.port import Page, Query, ReadView, StaleWrite
+from twinspan.server.resources.port import ReadView, StaleWrite
 from twinspan.server.resources.service import Once
 from twinspan.server.resources.writer import Writer
 from twinspan.wire.alibaba.action import COMMON, PROTOCOL, Action, Done, Made, Plan, Step, writes
@@ -38,21 +37,6 @@ class _Refused(Exception):
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.code)
         self.fault = fault
-
-
-class _Question:
-    """The service inside a question."""
-
-    def __init__(self, view: ReadView, actor: Actor, now_ns: int) -> None:
-        self._lookup = Lookup(view, actor, now_ns)
-
-    def get(self, kind: str, resource_id: str) -> Resource:
-        """Raises NotFound."""
-        return self._lookup.get(kind, resource_id)
-
-    def list(self, query: Query) -> Page:
-        """One page."""
-        return self._lookup.page(query)
 
 
 class Executor:
@@ -86,7 +70,7 @@ class Executor:
 
     def _answered(self, action: Action, parameters: Mapping[str, Any], actor: Actor, now_ns: int) -> Body | Fault:
         def ask(stored: ReadView) -> Body | Fault:
-            view = ServiceView(_Question(stored, actor, now_ns), stored, actor, self._region, now_ns, self._names)
+            view = ServiceView(Question(stored, actor, now_ns), stored, actor, self._region, now_ns, self._names)
             plan = decide(action, parameters, view)
             return plan if isinstance(plan, Fault) else plan.reply((), view)
 
@@ -124,6 +108,7 @@ def _carried_out(plan: Plan, tx: Operations, view: ServiceView) -> Body | Fault:
 
 def _step(step: Step, tx: Operations, done: Done) -> Resource:
     spec = {name: _with_ids(part, done) for name, part in step.spec.items()}
+    tx = tx.for_account(step.account) if step.account else tx
     if step.verb == "create":
         return tx.create(step.kind, spec, name=step.name)
     if step.verb == "patch":

@@ -11,9 +11,12 @@ import string
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from twinspan.engine.quotas import limit_of
 from twinspan.model.resource import Actor, Resource
 from twinspan.server.resources.error import NotFound
+from twinspan.server.resources.lookup import Lookup
 from twinspan.server.resources.port import Page, Query, ReadView
 from twinspan.wire.alibaba.listing import EVERYTHING
 from twinspan.wire.alibaba.view import Selected, Selection
@@ -34,6 +37,21 @@ class Source(Protocol):
         """One page."""
 
 
+class Question:
+    """The service inside a question."""
+
+    def __init__(self, view: ReadView, actor: Actor, now_ns: int) -> None:
+        self._lookup = Lookup(view, actor, now_ns)
+
+    def get(self, kind: str, resource_id: str) -> Resource:
+        """Raises NotFound."""
+        return self._lookup.get(kind, resource_id)
+
+    def list(self, query: Query) -> Page:
+        """One page."""
+        return self._lookup.page(query)
+
+
 class ServiceView:
     """One question's, or one unit of work's."""
 
@@ -48,7 +66,7 @@ class ServiceView:
     ) -> None:
         """`stored`: for what has no owner check. `names`: the accounts there are."""
         self.account, self.region, self.now_ns = actor.account, region, now_ns
-        self._source, self._stored, self._names = source, stored, names
+        self._source, self._stored, self._actor, self._names = source, stored, actor, names
 
     def get(self, kind: str, resource_id: str) -> Resource | None:
         """None: there is none of that kind and id, or it is not to be seen."""
@@ -100,6 +118,12 @@ class ServiceView:
         """How many there may be, as the operator or the cloud set it. Raises KeyError for a name that is no quota."""
         limit = self._stored.quota(self.account, name)
         return limit if limit is not None else limit_of(name)
+
+    def of(self, account: str) -> ServiceView:
+        """What another account sees; empty: what anybody has."""
+        actor = replace(self._actor, account=account)
+        source = Question(self._stored, actor, self.now_ns)
+        return ServiceView(source, self._stored, actor, self.region, self.now_ns, self._names)
 
     def secret(self) -> str:
         """A new random key of 16 letters and digits."""

@@ -66,6 +66,12 @@ class Operations:
         """What goes for good at the end of its phase."""
         self._delay_ms = settings.async_delay_ms if actor.edge == "alibaba" else 0
 
+    def for_account(self, account: str) -> Operations:
+        """The same unit of work on resources of an account that has agreed to it; the audit still says who did it."""
+        other = Operations(self.work, replace(self.actor, account=account), self.now_ns, self._settings)
+        other._begun, other.leaving = self._begun, self.leaving
+        return other
+
     # ------------------------------------------------------------------------------------------------ reading
 
     def get(self, kind: str, resource_id: str) -> Resource:

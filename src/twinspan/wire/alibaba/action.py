@@ -81,6 +81,8 @@ class Step(Struct, frozen=True, kw_only=True):
     """With create."""
     spec: Mapping[str, Any] = {}
     """create: the spec. patch: a merge patch of name and spec. Else: arguments. A `Made` in it stands for an id."""
+    account: str = ""
+    """Whose resource it is, for a row that knows that this account agrees; empty: the caller's."""
 
 
 class Made(Struct, frozen=True):

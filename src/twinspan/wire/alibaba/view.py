@@ -67,5 +67,8 @@ class View(Protocol):
     def quota(self, name: str) -> int:
         """How many there may be, as the operator or the cloud set it. Raises KeyError for a name that is no quota."""
 
+    def of(self, account: str) -> View:
+        """What another account sees, for a row that knows why it may look; empty: what anybody has."""
+
     def secret(self) -> str:
         """A new random key of 16 letters and digits."""
