@@ -131,7 +131,10 @@ def _in_transit_router(routes: list[Candidate], region: str) -> _Ranking:
             order=tuple((route, "") for route in own),
             rejected=tuple((route, lost) for route in routes if route not in own),
         )
-    circuits = sorted((route for route in learned if route.network == "vbr"), key=lambda r: _circuit_key(r, region))
+    circuits = sorted(
+        (route for route in learned if route.network == "vbr"),
+        key=lambda r: (*_circuit_key(r, region), r.next_hop),
+    )
     others = sorted((route for route in learned if route.network != "vbr"), key=lambda r: (r.preference, r.next_hop))
     order = [(route, "") for route in entries]
     if circuits and others and others[0].preference < circuits[0].preference:

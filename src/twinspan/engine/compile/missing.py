@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twinspan.engine.compile.attached import attachment_of, learned_by
+from twinspan.engine.compile.cloud import vpn_routes
 from twinspan.engine.compile.facts import Facts, gather
 from twinspan.model.site import Site
 
@@ -46,6 +47,10 @@ def _vpn(facts: Facts) -> Iterator[str]:
         yield "no IPsec connection joins the VPN gateway and a customer gateway: create one"
     elif not facts.vpn_speaks_bgp and not facts.vpn_static_routes:
         yield "the VPN gateway has no route to the data centre: create a destination-based route"
+    elif not facts.vpn_speaks_bgp and not any(r.advertise_to_vpc for r in facts.vpn_static_routes):
+        yield "no VPN route is advertised to the VPC: publish one"
+    elif facts.vpn_vpc != facts.office_vpc and not vpn_routes(facts, to_cen=True)[1:]:
+        yield "the VPC publishes no VPN route to the CEN instance, so no other VPC has a standby: publish one"
 
 
 def _cloud(facts: Facts) -> Iterator[str]:
