@@ -41,7 +41,8 @@ class Assembled(Struct, frozen=True, kw_only=True):
 
     site: Site
     ids: Mapping[str, str]
-    """Key of a resource (vpcs.user) to its id; sites.NAME is the site itself."""
+    """Key of a resource (vpcs.user) to its id; sites.NAME is the site itself. BGP peers that a failover test silences
+    are here and not in the site."""
 
 
 def assemble(site: Resource, resources: Iterable[Resource]) -> Assembled:
@@ -52,9 +53,10 @@ def assemble(site: Resource, resources: Iterable[Resource]) -> Assembled:
     """
     everything = list(resources)
     members = _members(site, everything)
-    present = _present(members, _taken_out(everything))
+    present, silenced = _present(members, _taken_out(everything))
     found = put_together(site, present)
-    return replace(found, site=settle(found.site))
+    silent = {key_of(one.kind, one.name or one.id): one.id for one in silenced}
+    return Assembled(site=settle(found.site), ids=silent | dict(found.ids))
 
 
 def export(site: Resource, resources: Iterable[Resource]) -> Assembled:
@@ -92,8 +94,9 @@ def _taken_out(resources: list[Resource]) -> frozenset[str]:
     return frozenset(out for job in running if isinstance(job, FailoverTestJobSpec) for out in job.resources)
 
 
-def _present(members: list[Resource], out: frozenset[str]) -> list[Resource]:
-    """Those that do something: not absent themselves, and everything they refer to is there."""
+def _present(members: list[Resource], out: frozenset[str]) -> tuple[list[Resource], list[Resource]]:
+    """Those that do something (not absent themselves, and everything they refer to is there), and BGP peers that would
+    but for a test."""
     there = {one.id: one for one in members if one.phase not in ABSENT}
     while True:
         gone = [one.id for one in there.values() if any(m.target not in there for m in _needs(one))]
@@ -101,8 +104,8 @@ def _present(members: list[Resource], out: frozenset[str]) -> list[Resource]:
             del there[one]
         if not gone:
             break
-    silent = {one.id for one in there.values() if one.kind == "BgpPeer" and _out_of_order(one, there, out)}
-    return [one for one in members if one.id in there and one.id not in silent]
+    silent = [one for one in there.values() if one.kind == "BgpPeer" and _out_of_order(one, there, out)]
+    return [one for one in members if one.id in there and one not in silent], silent
 
 
 def _needs(resource: Resource) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.engine.resource_samples import stored
+from tests.unit.engine.resource_samples import resource, stored
 from tests.unit.engine.test_site_assembly import site_of
 
 from twinspan.engine.resource_status import connection_status, status_of
@@ -209,3 +209,14 @@ def test_a_status_is_the_same_for_the_same_events_whatever_was_counted_meanwhile
         name="t1", device="tun0", ike_state="ESTABLISHED", child_state="INSTALLED", bytes_in=99, established_s=1000
     )
     assert statuses(vpn_gateway(busy)) == statuses(vpn_gateway(tunnel()))
+
+
+def test_what_a_failover_test_has_out_is_idle() -> None:
+    own, resources = stored(site_of("01-two-spans/site.yaml"))
+    ids = {key_of(one.kind, one.name): one.id for one in resources}
+    job = resource("FailoverTestJob", "ftj-1", phase="testing", resources=(ids["physical_connections.circuit"],))
+    assembled = assemble(own, [*resources, job])
+    found = status_of(assembled.site, assembled.ids, {"vbr": report("vbr", "vbr")})
+    session = found[ids["bgp_peers.vbr"]]
+    assert (session["bgp_state"], session["last_error"]) == ("Idle", "a failover test has it out")
+    assert found[ids["bgp_groups.vbr"]]["bgp_state"] == "Idle"
