@@ -234,6 +234,17 @@ def test_another_accounts_devices_are_none_of_the_sites(world: World) -> None:
     assert {world.wanted(node).generation for node in world.serials} == {1}
 
 
+def test_a_site_that_is_as_it_was_is_not_worked_out_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_watch, "TURN_NS", 0)
+    world.insert(stored(SITE)[1])
+    world.look()
+    world.look()  # with the configs that the round before has given
+    monkeypatch.setattr(site_loop, "plan_site", lambda *_: pytest.fail("worked out again"))
+    problems = dict(world.status(stored(SITE)[0]))
+    world.look()
+    assert world.status(stored(SITE)[0]) == problems
+
+
 def test_what_changed_while_the_database_was_away_is_made_up_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_watch, "TURN_NS", 10**30)  # nobody's turn comes by itself
     world.look()

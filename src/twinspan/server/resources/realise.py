@@ -6,6 +6,7 @@ Next: `services.ConfigService` pushes them, `observe.py` brings back what came o
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from twinspan.engine.realisation import Push, bindings, pushes
 from twinspan.model.config_digest import config_digest
 from twinspan.model.device_config import DeviceConfig
+from twinspan.model.resource import Resource
 from twinspan.model.secret import decode_hook, encode_hook
 from twinspan.model.site import SiteSpec
 from twinspan.server.config_store import ConfigTable
@@ -30,13 +32,32 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
 
 
-def place(table: ConfigTable, key: SiteKey, stored: SiteResources | None) -> Placed:
+def wanted_now(table: ConfigTable, key: SiteKey, stored: SiteResources | None) -> dict[str, WantedConfig]:
+    """By serial: of all devices that may be nodes of the site."""
+    return table.of_site(key.account, key.name, _devices(stored).values())
+
+
+def basis_of(stored: SiteResources | None, wanted: Mapping[str, WantedConfig]) -> bytes:
+    """A digest of everything that the realisation of a site rests on: the same again comes to the same again."""
+    configs = sorted((serial, one.digest) for serial, one in wanted.items())
+    resources = [] if stored is None else sorted(_as_of(one) for one in (stored.site, *stored.resources))
+    others = [] if stored is None else sorted(stored.others.items())
+    return hashlib.blake2b(msgspec.json.encode([configs, resources, others]), digest_size=16).digest()
+
+
+def _as_of(resource: Resource) -> tuple[str, int, str]:
+    return resource.id, resource.generation, resource.phase
+
+
+def place(key: SiteKey, stored: SiteResources | None, wanted: Mapping[str, WantedConfig]) -> Placed:
     """Find the devices of a site."""
-    devices = stored.site.spec.devices if stored and isinstance(stored.site.spec, SiteSpec) else {}
-    wanted = table.of_site(key.account, key.name, devices.values())
     present = {serial: _config(one) for serial, one in wanted.items()}
-    bound, problems = bindings(key.name, devices, stored.others if stored else {}, present)
+    bound, problems = bindings(key.name, _devices(stored), stored.others if stored else {}, present)
     return Placed(bound=bound, present=present, problems=problems)
+
+
+def _devices(stored: SiteResources | None) -> dict[str, str]:
+    return stored.site.spec.devices if stored and isinstance(stored.site.spec, SiteSpec) else {}
 
 
 def tell(table: ConfigTable, site: str, placed: Placed, configs: Mapping[str, DeviceConfig]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from twinspan.server.config_store import ConfigTable
 from twinspan.server.report_board import ReportBoard
 from twinspan.server.resources.observe import Observer
 from twinspan.server.resources.port import ResourceStore
-from twinspan.server.resources.realise import place, tell
+from twinspan.server.resources.realise import basis_of, place, tell, wanted_now
 from twinspan.server.resources.site_watch import SiteKey, SiteResources, SiteWatch
 
 LOOK_S = 0.2
@@ -43,6 +43,8 @@ class SiteLoop:
         self._watch = SiteWatch(store)
         self._revision = -1
         self._begun = False
+        self._done: dict[SiteKey, bytes] = {}
+        """What each site rested on when it was realised last."""
         self._owed: set[SiteKey] = set()
         """Sites whose turn it is; they stay here while the database cannot be reached."""
 
@@ -90,7 +92,11 @@ class SiteLoop:
 
     async def _realise(self, key: SiteKey) -> None:
         stored = await asyncio.to_thread(self._watch.resources, key, wall_ns())
-        placed = place(self._table, key, stored)
+        wanted = wanted_now(self._table, key, stored)
+        basis = basis_of(stored, wanted)
+        if self._done.get(key) == basis:
+            return
+        placed = place(key, stored, wanted)
         self._observer.placed(key, placed)
         if not (self._begun or placed.bound):
             return
@@ -98,8 +104,12 @@ class SiteLoop:
         if planned.configs is not None:
             tell(self._table, key.name, placed, planned.configs)
         problems = (*planned.problems, *placed.problems)
-        if stored is not None and tuple(stored.site.status.get("problems", ())) != problems:
+        if stored is None:
+            self._done.pop(key, None)
+            return
+        if tuple(stored.site.status.get("problems", ())) != problems:
             await asyncio.to_thread(self._write, stored.site.id, {stored.site.id: {"problems": problems}})
+        self._done[key] = basis
 
     async def _observe(self, key: SiteKey) -> None:
         stored = None
