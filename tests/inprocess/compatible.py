@@ -129,9 +129,13 @@ class CloudClient:
             "endpoint": f"{ADDRESS}:{server.port}",
             "region_id": REGION,
             "ca": str(server.folder / "authority.pem"),
-            **options,
+            **{name: value for name, value in options.items() if value is not None},
         }
         self._clients = {version: sdk.client.Client(Config(**config)) for version, sdk in _loaded().items()}
+
+    def client(self, version: str) -> Any:
+        """The SDK's client of a product."""
+        return self._clients[version]
 
     def vpc(self, action: str, **given: Any) -> Any:
         return self.call(VPC, action, **given)

@@ -16,7 +16,7 @@ from twinspan.model.field_plan import fields_of
 from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.resource import Resource
 from twinspan.wire.alibaba.fault import Fault, malformed, missing, shown
-from twinspan.wire.alibaba.spelling import Spelling, Wrong, as_text, derived, put
+from twinspan.wire.alibaba.spelling import Spelling, as_text, derived, put
 from twinspan.wire.alibaba.view import View
 from twinspan.wire.alibaba.words import PENDING, Words, word
 
@@ -149,19 +149,22 @@ def parameter_of(of: Shape, path: str) -> str:
 
 def _spelled(spellings: tuple[Spelling, ...], field: str, rest: str) -> str:
     for spelling in spellings:
-        if spelling.field == field and spelling.parameter:
-            if rest and not spelling.parts:
-                number = rest.partition(".")[0]
-                return f"{spelling.parameter}.{int(number) + 1}" if number.isdecimal() else spelling.parameter
+        if spelling.field == field and (spelling.parameter or spelling.parts):
             inner, _, further = rest.partition(".")
-            part = _spelled(spelling.parts, inner, further) if inner else ""
-            return f"{spelling.parameter}.{part}" if part else spelling.parameter
+            if inner.isdecimal():  # a list: tunnels[0].ike is its Name.1
+                return _dotted(spelling.parameter, str(int(inner) + 1), _part(spelling, further))
+            return _dotted(spelling.parameter, _part(spelling, rest))
     for spelling in spellings:
-        if not spelling.field and spelling.parameter:  # several fields in one parameter
-            part = _spelled(spelling.parts, field, rest)
-            if part:
-                return f"{spelling.parameter}.{part}"
+        part = "" if spelling.field else _spelled(spelling.parts, field, rest)  # several fields in one parameter
+        if part:
+            return _dotted(spelling.parameter, part)
     return ""
 
 
-__all__ = ["More", "Shape", "Wrong", "item", "parameter_of", "read_tags", "shape"]
+def _part(spelling: Spelling, path: str) -> str:
+    inner, _, further = path.partition(".")
+    return _spelled(spelling.parts, inner, further) if inner else ""
+
+
+def _dotted(*names: str) -> str:
+    return ".".join(filter(None, names))
