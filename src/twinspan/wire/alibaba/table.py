@@ -9,6 +9,9 @@ from twinspan.wire.alibaba import (
     bgp,
     cbn_attachment,
     cbn_cen,
+    cbn_grant,
+    cbn_health_check,
+    cbn_route_map,
     cbn_route_table,
     cbn_transit_router,
     customer_gateway,
@@ -54,6 +57,9 @@ _TABLES: tuple[tuple[Action, ...], ...] = (
     cbn_transit_router.ACTIONS,
     cbn_attachment.ACTIONS,
     cbn_route_table.ACTIONS,
+    cbn_grant.ACTIONS,
+    cbn_health_check.ACTIONS,
+    cbn_route_map.ACTIONS,
 )
 
 ACTIONS: dict[tuple[str, str], Action] = {
