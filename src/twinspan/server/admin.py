@@ -18,6 +18,7 @@ from twinspan.model.errors import Rejected, Retryable
 from twinspan.model.secret import encode_hook
 from twinspan.server import admin_accounts, admin_commands, admin_config, admin_devices
 from twinspan.server.accounts import Principal
+from twinspan.server.admin_described import DESCRIBED
 from twinspan.server.admin_route import Call, Office, Result, Route
 from twinspan.server.clock import steady_ns
 from twinspan.server.metrics import Metrics
@@ -37,6 +38,7 @@ from twinspan.server.problem import (
 from twinspan.server.registry import NoSuchDevice, Refused
 from twinspan.server.resources import api, apply_api, event_stream
 from twinspan.server.resources.error import ServiceError
+from twinspan.server.resources.openapi import serving
 from twinspan.server.resources.port import StaleWrite
 from twinspan.server.resources.problems import service_problem, stale_problem
 from twinspan.server.resources.rate_limit import RateLimit, RateSettings
@@ -48,6 +50,7 @@ FLAGS = frozenset({"dry_run"})
 ROUTES: tuple[Route, ...] = (
     admin_devices.ROUTES + admin_config.ROUTES + admin_commands.ROUTES + admin_accounts.ROUTES
     + apply_api.ROUTES + api.ROUTES + event_stream.ROUTES
+    + (Route(method="GET", path="/openapi.json", function=serving(lambda: ROUTES, DESCRIBED)),)
 )  # fmt: skip
 UNLIMITED = RateSettings(per_s=0)
 _BEARER = re.compile(r"Bearer +([!-~]{1,256})", re.IGNORECASE)

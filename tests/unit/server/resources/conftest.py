@@ -17,6 +17,7 @@ from twinspan.server.resources.sql_store import SqlStore, open_store
 NOW = 1_800_000_000_000_000_000
 MS = 1_000_000
 DATA_CENTER = {"prefixes": ["192.168.0.0/24"]}
+GATEWAY = {"public_address": "203.0.113.2", "local_asn": 65001}
 ALICE = Actor(account="alice", label="alice", address="127.0.0.1")
 BOB = Actor(account="bob", label="bob", address="127.0.0.1")
 CLOUD = Actor(account="alice", label="key", edge="alibaba")
@@ -46,7 +47,9 @@ class Made:
         return self.make("Vpc", actor, name, cidr_block="10.1.0.0/16")
 
     def site(self, name: str, actor: Actor = ALICE) -> Resource:
-        return self.make("Site", actor, name, data_center=DATA_CENTER, gateway={"public_address": "203.0.113.2", "local_asn": 65001})
+        return self.make(
+            "Site", actor, name, data_center=DATA_CENTER, gateway={"public_address": "203.0.113.2", "local_asn": 65001}
+        )
 
 
 @pytest.fixture
