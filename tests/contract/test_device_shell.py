@@ -51,6 +51,9 @@ class Device:
                 peer.send(json.dumps({"type": "cli-close", "session": "s", "detail": "logged out"}))
             elif "text" in said:
                 peer.send(json.dumps({"type": "cli-data", "session": "s", "text": said["text"].upper()}))
+                if "clowd" in said["text"]:
+                    peer.send(json.dumps({"type": "cli-data", "session": "s", "text": " % Unrecog"}))
+                    peer.send(json.dumps({"type": "cli-data", "session": "s", "text": "nized command\r\n"}))
 
 
 @pytest.fixture
@@ -95,6 +98,19 @@ def test_when_the_input_is_over_what_still_comes_is_waited_for(device: Device, e
     done = shell(device, environment, input="größe\n")
     assert (done.returncode, done.stdout) == (0, "<device> GRÖSSE\n")
     assert "the input is over" in done.stderr
+
+
+def test_a_line_that_the_device_refuses_makes_the_exit_code_1(device: Device, environment: dict[str, str]) -> None:
+    done = shell(device, environment, input="clowd\n")
+    assert done.returncode == 1
+    assert "Unrecognized command" in done.stdout
+
+
+def test_a_piped_line_that_asks_for_help_is_taken_back(device: Device, environment: dict[str, str]) -> None:
+    done = shell(device, environment, input='reboot ?\nsysname "who?"\nquit\n')
+    assert done.returncode == 0, done.stderr
+    typed = "".join(str(said.get("text", "")) for said in device.heard)
+    assert typed == 'reboot ?\x15sysname "who?"\nquit\n'
 
 
 def test_commands_come_from_a_file_as_well(device: Device, environment: dict[str, str], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from twinspan.model.cloud_status import CloudStatus
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_identity import DeviceIdentity
 from twinspan.model.device_report import Event
+from twinspan.model.errors import Rejected, Unavailable
 from twinspan.wire.dhcp_options import CloudOptions
 
 if TYPE_CHECKING:
@@ -119,11 +120,16 @@ class CloudAgent:
             self._manager.reset()
 
     async def unbinding_code(self, code: str) -> str:
-        """Pass a verification code on; what came of it, in words."""
+        """Pass a verification code on; what the server said to it. Raises Rejected and Unavailable."""
         result = await self._manager.unbinding_code(code) if self._manager is not None else None
         if result is None:
-            return "not sent: there is no cloud connection, or the server did not answer"
-        return f"accepted: {result.detail}" if result.accepted else f"refused: {result.detail}"
+            raise Unavailable(
+                "not sent: there is no cloud connection, or the server did not answer",
+                remedy="display cloud-management state",
+            )
+        if not result.accepted:
+            raise Rejected(f"refused: {result.detail}")
+        return f"accepted: {result.detail}"
 
     def _make(self) -> ConnectionManager:
         # Late: a node without a cloud connection shall not pay for TLS and WebSockets.

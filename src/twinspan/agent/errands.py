@@ -105,6 +105,10 @@ async def _display(desk: CommandLine, effect: Display) -> AsyncIterator[str]:
 
 
 async def _save(desk: CommandLine, shell: Shell) -> AsyncIterator[str]:
+    if not shell.may_save:
+        refused = "1 line before was" if shell.mistakes == 1 else f"{shell.mistakes} lines before were"
+        yield f" % Not saved: {refused} refused. Correct that, or save what runs now by a save of its own.\n"
+        return
     desk.save(shell)
     yield "Configuration is saved to device successfully.\n"
 

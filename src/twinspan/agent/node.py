@@ -116,7 +116,10 @@ class Node:
     def apply(self, config: DeviceConfig, source: ConfigSource = "file") -> None:
         """Save a whole config and converge to it. Raises `Rejected` for one that no node, or not this one, can be."""
         if config.node != self.events.node:
-            raise Rejected(f"config is for node {config.node!r}, this is {self.events.node!r}", remedy="send it there")
+            raise Rejected(
+                f"the config is of node {config.node!r}, and this is {self.events.node!r}",
+                remedy=f"apply it on {config.node!r}, or name {self.events.node!r} in it",
+            )
         check_config(config)
         if config != self.converger.config:
             self.journal.save_config(config)

@@ -22,7 +22,10 @@ from twinspan.model.device_config import DeviceConfig
 from twinspan.model.errors import TwinspanError
 from twinspan.wire.comware.cipher import Cipher
 from twinspan.wire.comware.effects import WAITING, ChangeConfig, Effect, EffectOrOutput, Interrupt, Output, Quit
+from twinspan.wire.comware.line_editor import MAX_LINE
+from twinspan.wire.comware.mistakes import MistakeCount
 from twinspan.wire.comware.session import Session
+from twinspan.wire.comware.words import help_asked
 
 if TYPE_CHECKING:
     from twinspan.agent.command_line import CommandLine
@@ -35,8 +38,6 @@ REMOTE_IDLE_S = 600.0
 """Without a key for so long a session over a network ends, as this family of devices has it."""
 _PIECE = 16 << 10
 _LINE_END = re.compile(rb"[\r\n]")
-_MISTAKE = re.compile(rb"^ ?% ", re.MULTILINE)
-"""What is refused is said in sentences that begin with a percent sign."""
 _CTRL_C = b"\x03"
 DENIED = b" % Permission denied: your role may look and not change.\r\n"
 
@@ -63,8 +64,8 @@ class Terminal(Protocol):
 class Shell:
     """`start` it, hand it what is typed, `close` it when the terminal is gone.
 
-    `patient`: nothing is read ahead while an errand runs, as scripts want it; a person's keys go to the session at
-    once, which knows what they mean while something runs.
+    `patient`: nothing is read ahead while an errand runs, as scripts want it, and a line that asks for help is not
+    carried out; a person's keys go to the session at once, which knows what they mean while something runs.
     """
 
     def __init__(
@@ -95,8 +96,17 @@ class Shell:
         self._closed = False
         self._last = False
         self._idle = asyncio.Event()
-        self.mistakes = 0
+        self._mistakes = MistakeCount()
+
+    @property
+    def mistakes(self) -> int:
         """Lines that were refused, as far as the text shows it."""
+        return self._mistakes.count
+
+    @property
+    def may_save(self) -> bool:
+        """Not in a script of which a line was refused: nobody is there to see that it is half of what was meant."""
+        return not (self._patient and self.mistakes)
 
     @property
     def prompt(self) -> str:
@@ -187,9 +197,12 @@ class Shell:
         """One line now; the next ones have their turn after everybody else had theirs."""
         if self._again is None and self._typed and self._can_work():
             end = _LINE_END.search(self._typed)
+            if end is None and self._patient and not self._last and len(self._typed) < MAX_LINE:
+                return  # a script's line is looked at as a whole
             line = bytes(self._typed[: end.end() if end else len(self._typed)])
             del self._typed[: len(line)]
-            self._carry_out(self._session.feed(line))
+            asked = help_asked(line.decode("utf-8", "replace")) if self._patient else None
+            self._carry_out(self._session.feed(line) if asked is None else self._session.help(asked))
             if self._typed and not self._closed:
                 self._again = asyncio.get_running_loop().call_soon(self._work_again)
         self._note_idle()
@@ -232,7 +245,7 @@ class Shell:
                 self._begin(item)
 
     def _show(self, data: bytes) -> None:
-        self.mistakes += len(_MISTAKE.findall(data))
+        self._mistakes.take(data.decode("utf-8", "replace"))
         for at in range(0, len(data), _PIECE):
             piece = data[at : at + _PIECE]
             if self._shown or not self._terminal.write(piece):

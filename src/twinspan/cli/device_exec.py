@@ -1,6 +1,7 @@
 """`twinspan device exec`: run one command on a device and show its result.
 
-In: arguments. Out: the device's output; 0 done, 1 anything else that a device or the queue answers. Next: nothing.
+In: arguments. Out: the device's output; 0 done (or queued, where nobody waits), 1 anything else that a
+device or the queue answers. Next: nothing.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     default=10,
     show_default=True,
     metavar="SECONDS",
-    help="Wait so long for the result.",
+    help="Wait so long for the result. With 0 the command is queued, and the exit code is 0 once it is.",
 )
 @click.option("--result", metavar="ID", help="Show the result of an earlier command instead.")
 @click.option("--cancel", metavar="ID", help="Take an earlier command back, if it was not sent yet.")
@@ -86,7 +87,8 @@ def exec_(
         click.echo(msgspec.json.encode(found))
     else:
         _print(serial, found)
-    return 0 if found.outcome == "done" or (options["cancel"] and found.state == "cancelled") else 1
+    queued = name is not None and not options["wait_s"] and found.state in ("queued", "sent")
+    return 0 if queued or found.outcome == "done" or (options["cancel"] and found.state == "cancelled") else 1
 
 
 def _arguments(pairs: tuple[str, ...]) -> dict[str, str]:

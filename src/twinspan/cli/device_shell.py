@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import re
 import shutil
 import signal
 import sys
@@ -23,6 +24,8 @@ from twinspan.drivers.websocket_client import UpgradeRefused, open_websocket
 from twinspan.model.errors import Unavailable
 from twinspan.wire.cloud_connection.messages import MAX_CONTROL_BYTES, encode
 from twinspan.wire.cloud_connection.services import CliClose, CliData, CliResize, decode_service_message
+from twinspan.wire.comware.mistakes import MistakeCount
+from twinspan.wire.comware.words import help_asked
 
 ESCAPE = "\x1d"
 """Ctrl-], as telnet has it."""
@@ -31,6 +34,8 @@ IDLE_S = 2.0
 _SESSION = "-"
 """The server knows which session this WebSocket is."""
 _NORMAL = 1000
+_ERASE_LINE = "\x15"
+"""Ctrl-U."""
 
 
 @click.command()
@@ -38,6 +43,8 @@ _NORMAL = 1000
 @server_options
 def shell(serial: str, where: ServerOptions) -> int:
     """Open the command line of a device. Ctrl-] ends it. The session is recorded on the server.
+
+    From a pipe the exit code is 1 if the device refused a line.
 
     \b
     Examples:
@@ -48,10 +55,11 @@ def shell(serial: str, where: ServerOptions) -> int:
     if sys.stdin.isatty():
         click.echo(f"Connecting to {serial}; Ctrl-] ends it. This session is recorded.", err=True)
     with raw_terminal():
-        code, reason = asyncio.run(_Terminal().run(client, serial))
+        terminal = _Terminal()
+        code, reason = asyncio.run(terminal.run(client, serial))
     if code == _NORMAL or reason:
         click.echo(f"\n{reason or 'The session ended.'}", err=True)
-        return 0 if code == _NORMAL else 1
+        return 0 if code == _NORMAL and not terminal.failed else 1
     raise Unavailable(f"the connection to {client.address} broke (code {code})", remedy="try again")
 
 
@@ -61,6 +69,10 @@ class _Terminal:
     def __init__(self) -> None:
         self._socket = WebSocket(MAX_CONTROL_BYTES)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._person = sys.stdin.isatty()
+        self._line = ""
+        """Begun, in a pipe."""
+        self._mistakes = MistakeCount()
         self._ended: asyncio.Future[tuple[int, str]] | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._input_over = False
@@ -97,14 +109,30 @@ class _Terminal:
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
             self._input_over = True
             self._wait_for_output()
-        if ESCAPE in text and sys.stdin.isatty():
+        if ESCAPE in text and self._person:
             self._socket.close(_NORMAL, "ended here")
-        elif text:
+            return
+        text = text if self._person else self._lines(text, last=not data)
+        if text:
             self._socket.send(encode(CliData(session=_SESSION, text=text)))
+
+    def _lines(self, text: str, *, last: bool) -> str:
+        """Whole lines of a pipe as keys: one that asks for help is taken back, since nobody will finish it."""
+        *lines, self._line = re.split(r"(?<=[\r\n])", self._line + text)
+        if last:
+            lines, self._line = [*lines, self._line], ""
+        keys = ((line, help_asked(line)) for line in lines)
+        return "".join(line if asked is None else f"{asked}?{_ERASE_LINE}" for line, asked in keys)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a line of a pipe was refused. A person has seen it."""
+        return not self._person and self._mistakes.count > 0
 
     def _shown(self, data: str) -> None:
         message = decode_service_message(data)
         if isinstance(message, CliData):
+            self._mistakes.take(message.text)
             sys.stdout.buffer.write(message.text.encode("utf-8", "replace"))
             sys.stdout.buffer.flush()
         elif isinstance(message, CliClose):

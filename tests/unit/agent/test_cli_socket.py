@@ -88,22 +88,78 @@ def test_a_terminal_types_and_leaves(tmp_path):
     asyncio.run(scenario())
 
 
-def test_a_script_is_carried_out_line_by_line(tmp_path):
+def test_a_script_of_which_a_line_was_refused_saves_nothing(tmp_path):
     async def scenario():
         async with serving(tmp_path) as node:
             client = await connect(tmp_path)
-            client.say(Script(lines=("system-view", "clowd", "cloud-management keepalive 90", "save", "y")))
+            lines = ("system-view", "clowd", "cloud-management keepalive 90", "save force")
+            client.say(Script(lines=lines, transcript=False))
+            shown, ended = await client.until_ended()
+            assert "Not saved: 1 line before was refused" in shown
+            assert "saved to device" not in shown
+            assert ended["mistakes"] == 2
+            assert node.journal.load_startup().cloud is None
+            again = await connect(tmp_path)
+            again.say(Script(lines=("save force",), transcript=False))
+            assert (await again.until_ended())[0] == "Configuration is saved to device successfully.\n"
+
+    asyncio.run(scenario())
+
+
+def test_a_line_that_asks_for_help_is_not_carried_out(tmp_path):
+    async def scenario():
+        async with serving(tmp_path) as node:
+            client = await connect(tmp_path)
+            lines = ("system-view", "cloud-management keepalive 90 ?", "sysname ?", "cloud-management keepalive 91")
+            client.say(Script(lines=lines))
             shown, ended = await client.until_ended()
             assert shown == (
                 "<n1>system-view\n"
                 "System View: return to User View with Ctrl+Z.\n"
-                "[n1]clowd\n"
-                "    ^\n"
-                " % Unrecognized command found at '^' position.\n"
+                "[n1]cloud-management keepalive 90 ?\n"
+                "  <cr>\n"
+                "\n"
+                "[n1]sysname ?\n"
+                "  STRING<1-64>  Name of the device in its prompt\n"
+                "\n"
+                "[n1]cloud-management keepalive 91\n"
+                "[n1]\n"
+            )
+            assert ended["mistakes"] == 0
+            changes = [e.detail for e in node.events.since(0) if e.what == "changed by command"]
+            assert changes == ["root (local socket): cloud-management keepalive 91"]
+
+    asyncio.run(scenario())
+
+
+def test_a_question_mark_in_quotes_or_in_a_comment_is_text(tmp_path):
+    async def scenario():
+        async with serving(tmp_path) as node:
+            client = await connect(tmp_path)
+            client.say(Script(lines=("system-view", "# why?", 'sysname "who?"')))
+            _, ended = await client.until_ended()
+            assert ended["mistakes"] == 0
+            assert node.converger.config.access.sysname == "who?"
+
+    asyncio.run(scenario())
+
+
+def test_a_script_is_carried_out_line_by_line(tmp_path):
+    async def scenario():
+        async with serving(tmp_path) as node:
+            client = await connect(tmp_path)
+            client.say(Script(lines=("system-view", "cloud-management keepalive 90", "save", "y", "clowd")))
+            shown, ended = await client.until_ended()
+            assert shown == (
+                "<n1>system-view\n"
+                "System View: return to User View with Ctrl+Z.\n"
                 "[n1]cloud-management keepalive 90\n"
                 "[n1]save\n"
                 "The current configuration will be written to the device. Are you sure? [Y/N]:y\n"
                 "Configuration is saved to device successfully.\n"
+                "[n1]clowd\n"
+                "    ^\n"
+                " % Unrecognized command found at '^' position.\n"
                 "[n1]\n"
             )
             assert ended["mistakes"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from twinspan.agent.shell import MAX_TYPED, MAX_WAITING
 from twinspan.model.device_access import MAX_USERS
 from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
+from twinspan.wire.cloud_connection.messages import UnbindingResult
 from twinspan.wire.comware.effects import Display
 from twinspan.wire.comware.language import LANGUAGE
 from twinspan.wire.comware.session import Session
@@ -82,6 +84,47 @@ def test_who_may_only_look_changes_and_saves_nothing(tmp_path):
         assert "Permission denied" in await seat.type("reset cloud-management tunnel")
         assert node.converger.config == CONFIG
         assert "keepalive" not in await seat.type("display current-configuration")
+
+    asyncio.run(scenario())
+
+
+def test_a_verification_code_that_comes_to_nothing_is_a_refused_line(tmp_path, monkeypatch):
+    async def scenario():
+        node = make_node(tmp_path)
+        seat = Seat(node)
+        shown = await seat.type("system-view", "cloud-management unbinding-code WRONGCODE")
+        assert " % not sent: there is no cloud connection" in shown
+        assert seat.shell.mistakes == 1
+        said = UnbindingResult(id="u", accepted=False, detail="the code is wrong")
+
+        async def unbinding_code(_: str) -> UnbindingResult:
+            return said
+
+        monkeypatch.setattr(node.cloud, "_manager", SimpleNamespace(unbinding_code=unbinding_code))
+        assert " % refused: the code is wrong" in await seat.type("cloud-management unbinding-code WRONGCODE")
+        assert seat.shell.mistakes == 2
+        said = UnbindingResult(id="u", accepted=True, detail="unbound")
+        assert "\naccepted: unbound" in await seat.type("cloud-management unbinding-code RIGHTCODE")
+        assert seat.shell.mistakes == 2
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_be_saved_names_the_file_and_the_way_out(tmp_path, monkeypatch):
+    async def scenario():
+        node = make_node(tmp_path)
+        seat = Seat(node)
+
+        def full(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", full)
+        for line, name in (("cloud-management keepalive 100", "config.json"), ("save force", "startup.json")):
+            shown = await Seat(node).type("system-view", line)
+            assert f" % {tmp_path / name} cannot be written: No space left on device. Nothing is changed; free" in shown
+            assert "Errno" not in shown
+        assert node.converger.config == CONFIG
+        assert seat.shell.mistakes == 0
 
     asyncio.run(scenario())
 

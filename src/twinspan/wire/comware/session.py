@@ -99,6 +99,13 @@ class Session:
             self._ready()
         return self._taken()
 
+    def help(self, before: str) -> list[EffectOrOutput]:
+        """The help that `?` gives after `before`, for whoever cannot go on with the line: nothing of it is left."""
+        if not self._takes_keys() or self._question is not None:
+            return self.feed(f"{before}?\r".encode())
+        self._write(before + "?\n" + listing(self._execution.where, before, len(self.prompt)) + self.prompt)
+        return self._taken()
+
     def resize(self, rows: int) -> None:
         """The terminal has so many lines now: a page is as long, unless the user has said how long it shall be."""
         if self._page_follows and rows > 1:
@@ -146,8 +153,9 @@ class Session:
             self._write("\a")
 
     def _press_for_help(self, key: str) -> bool:
-        """`?` and Tab; False: the key is none of them, or stands in quotes."""
-        if key not in {"?", "tab"} or in_quotes(self._editor.before):
+        """`?` and Tab; False: the key is none of them, or stands in quotes or a comment."""
+        before = self._editor.before
+        if key not in {"?", "tab"} or in_quotes(before) or before.lstrip().startswith("#"):
             return key == "tab"
         if key == "tab":
             self._complete()

@@ -62,6 +62,17 @@ def in_quotes(line: str) -> bool:
     return line[words[-1].start :] == '"' or not _is_closed(line[words[-1].start :])
 
 
+def help_asked(line: str) -> str | None:
+    """What stands before the `?` that asks for help; None: the line has none outside quotes, or is a comment."""
+    if line.lstrip().startswith("#"):
+        return None
+    quoted_words = [word for word in split_words(line) if word.quoted]
+    for at, symbol in enumerate(line):
+        if symbol == "?" and not any(word.start <= at < word.end for word in quoted_words):
+            return line[:at]
+    return None
+
+
 def _is_closed(word: str) -> bool:
     body = word[1:]
     return body.endswith('"') and (len(body) - len(body[:-1].rstrip("\\")) - 1) % 2 == 0
