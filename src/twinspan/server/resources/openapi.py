@@ -138,7 +138,7 @@ def _links(kind: Kind) -> Schema:
     words = kind.path.replace("-", " ").split()
     stems = {"get": "", "patch": "", "delete": "", "get_uses": "uses", "get_history": "history"}
     operations = {
-        name: "_".join((name.partition("_")[0], *words, "id", *([rest] if rest else []))) for name, rest in stems.items()
+        name: "_".join((name.partition("_")[0], *words, "id", *filter(None, (rest,)))) for name, rest in stems.items()
     }
     return {
         name: {"operationId": operation, "parameters": {"id": "$response.body#/id"}}
