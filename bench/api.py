@@ -30,9 +30,9 @@ from twinspan.cli.site_file import check
 from twinspan.model.resource import Actor
 from twinspan.server.accounts import Accounts
 from twinspan.server.clock import wall_ns
+from twinspan.server.database.place import database_url
 from twinspan.server.resources.access import AccessKeyTable, NewAccessKey
 from twinspan.server.resources.operations import ServiceSettings
-from twinspan.server.resources.parts import database_url
 from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
 from twinspan.server.resources.seal import SealKey
 from twinspan.server.resources.service import ResourceService

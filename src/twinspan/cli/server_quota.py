@@ -18,7 +18,7 @@ from twinspan.cli.server_state import DATABASE, JSON, STATE_DIR, open_store, req
 from twinspan.engine.quotas import BY_NAME, QUOTAS
 from twinspan.model.errors import Rejected
 from twinspan.server.accounts import Accounts
-from twinspan.server.resources.parts import database_url
+from twinspan.server.database.place import database_url
 from twinspan.server.resources.port import ResourceStore
 from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
 from twinspan.server.resources.seal import SealKey

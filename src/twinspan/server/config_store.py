@@ -1,7 +1,6 @@
 """Wanted configs of devices: saved whole, by serial; what the device said to them.
 
-In: JSON of a `DeviceConfig`. Out: `WantedConfig`, and whose config is new. The table is made here until the resource
-service owns it. Next: `services.ConfigService`.
+In: JSON of a `DeviceConfig`. Out: `WantedConfig`, and whose config is new. Next: `services.ConfigService`.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from twinspan.server.store import DeviceStore
 from twinspan.wire.cloud_connection.services import ConfigTaken
 
 _WANT = (
-    "INSERT INTO wanted_config (serial, generation, digest, config, revision) "
-    "VALUES (?, ?, ?, ?, (SELECT COALESCE(MAX(revision), 0) + 1 FROM wanted_config)) "
+    "INSERT INTO wanted_config (serial, generation, digest, config, site, revision) "
+    "VALUES (?, ?, ?, ?, ?, (SELECT COALESCE(MAX(revision), 0) + 1 FROM wanted_config)) "
     "ON CONFLICT (serial) DO UPDATE SET generation = excluded.generation, digest = excluded.digest, "
-    "config = excluded.config, revision = excluded.revision, taken_digest = NULL, refusal = ''"
+    "config = excluded.config, site = excluded.site, revision = excluded.revision, taken_digest = NULL, refusal = ''"
 )
 _MANY = 500
 """Serials in one statement."""
@@ -51,7 +50,7 @@ class ConfigTable:
     def want(self, serial: str, config: WantedConfig) -> None:
         """On disk before it returns."""
         with self._store.change() as connection:
-            connection.execute(_WANT, (serial, config.generation, config.digest, config.config))
+            connection.execute(_WANT, _values(serial, config))
 
     def replace(self, serial: str, digest: str, config: WantedConfig) -> bool:
         """`want`, if the one that is wanted now is still the one of that digest. Whether it was."""
@@ -59,16 +58,15 @@ class ConfigTable:
             found = connection.execute("SELECT digest FROM wanted_config WHERE serial = ?", (serial,)).fetchone()
             same = found is not None and found[0] == digest
             if same:
-                connection.execute(_WANT, (serial, config.generation, config.digest, config.config))
+                connection.execute(_WANT, _values(serial, config))
         return same
 
     def of_site(self, owner: str, site: str, serials: Iterable[str] = ()) -> dict[str, WantedConfig]:
         """By serial: those of the owner's devices whose config says that it is of that site, and of these serials."""
-        named = tuple(serials)
+        named = tuple(serials) or ("",)  # an empty list of alternatives is no SQL everywhere
         rows = self._store.hot.execute(
             "SELECT serial, generation, digest, config FROM wanted_config JOIN device USING (serial) "
-            "WHERE device.owner = ? AND (json_extract(CAST(config AS TEXT), '$.site') = ? "
-            f"OR serial IN ({', '.join('?' * len(named))}))",
+            f"WHERE device.owner = ? AND (site = ? OR serial IN ({', '.join('?' * len(named))}))",
             (owner, site, *named),
         )
         return {row[0]: WantedConfig(generation=row[1], digest=row[2], config=row[3]) for row in rows}
@@ -79,9 +77,9 @@ class ConfigTable:
         for start in range(0, len(serials), _MANY):
             part = serials[start : start + _MANY]
             rows = self._store.hot.execute(
-                "SELECT DISTINCT device.owner, json_extract(CAST(config AS TEXT), '$.site') FROM wanted_config "
+                "SELECT DISTINCT device.owner, site FROM wanted_config "
                 f"JOIN device USING (serial) WHERE owner IS NOT NULL AND serial IN ({', '.join('?' * len(part))})",
-                part,
+                tuple(part),
             )
             found.update((owner, site) for owner, site in rows if site)
         return frozenset(found)
@@ -109,3 +107,15 @@ class ConfigTable:
             "SELECT revision, serial FROM wanted_config WHERE revision > ? ORDER BY revision", (revision,)
         ).fetchall()
         return (rows[-1][0] if rows else revision), tuple(serial for _, serial in rows)
+
+
+class _OfSite(msgspec.Struct):
+    site: str = ""
+
+
+def _values(serial: str, config: WantedConfig) -> tuple[str | int | bytes, ...]:
+    try:
+        site = msgspec.json.decode(config.config, type=_OfSite).site
+    except msgspec.DecodeError:
+        site = ""
+    return serial, config.generation, config.digest, config.config, site

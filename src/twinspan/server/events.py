@@ -7,11 +7,11 @@ count becomes an event itself. Next: `admin.py` shows it.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Literal
 
 import msgspec
 
+from twinspan.server.database.connection import Connection
 from twinspan.server.store import DeviceStore
 
 FLUSH_INTERVAL_S = 0.5
@@ -114,7 +114,7 @@ class EventLog:
         return self._store.hot.execute(statement, (keep_rows, at_most)).rowcount
 
 
-def write_event(connection: sqlite3.Connection, event: Event) -> None:
+def write_event(connection: Connection, event: Event) -> None:
     """Writes one event inside a transaction of its cause: both are there or neither."""
     connection.execute(_INSERT, _values(event))
 

@@ -26,6 +26,7 @@ from twinspan.engine.epoch import (
     decide_owner,
 )
 from twinspan.engine.hardware import judge_hardware
+from twinspan.model.errors import TwinspanError
 from twinspan.server.clock import fresh_id, steady_ns, wall_ns
 from twinspan.server.events import EventKind
 from twinspan.server.front import Front
@@ -211,7 +212,7 @@ class Registrar:
         waiting, self._granted = self._granted, []
         try:
             epochs = self._hub.store.claim_all([claim for _, claim in waiting])
-        except sqlite3.Error:
+        except (sqlite3.Error, TwinspanError):
             for granted, _ in waiting:
                 granted.front.refuse(503, "busy", "the server cannot write to its database", BROKEN_STORE_S)
             raise

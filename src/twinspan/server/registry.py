@@ -8,7 +8,6 @@ exactly one owner: one that belongs to somebody else is not taken over here but 
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,6 +19,7 @@ from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
 from twinspan.server.accounts import Principal
 from twinspan.server.credentials import PASSWORD_RULE, MadeCredential, make_credential, password_is_fit
+from twinspan.server.database.connection import Connection
 from twinspan.server.events import Event, write_event
 from twinspan.server.store import Credential, DeviceStore
 
@@ -153,7 +153,8 @@ class Registry:
         with self._store.change() as connection:
             self._require(connection, serial, by)
             connection.execute(
-                "INSERT OR REPLACE INTO former_device SELECT serial, epoch FROM device WHERE serial = ?",
+                "INSERT INTO former_device (serial, epoch) SELECT serial, epoch FROM device WHERE serial = ? "
+                "ON CONFLICT (serial) DO UPDATE SET epoch = excluded.epoch",
                 (serial,),
             )
             connection.execute("DELETE FROM device WHERE serial = ?", (serial,))
@@ -194,7 +195,7 @@ class Registry:
             return lifted
 
     def _insert(
-        self, connection: sqlite3.Connection, device: NewDevice, made: MadeCredential, by: Principal, now_ns: int
+        self, connection: Connection, device: NewDevice, made: MadeCredential, by: Principal, now_ns: int
     ) -> None:
         former = connection.execute("SELECT epoch FROM former_device WHERE serial = ?", (device.serial,)).fetchone()
         connection.execute(
@@ -213,7 +214,7 @@ class Registry:
         connection.execute("DELETE FROM unbinding WHERE serial = ?", (device.serial,))
         _note(connection, device.serial, "added", f"for {_owner(device, by)}, by {by.label}", by, now_ns)
 
-    def _require(self, connection: sqlite3.Connection, serial: str, by: Principal) -> None:
+    def _require(self, connection: Connection, serial: str, by: Principal) -> None:
         row = connection.execute(_OWNER, (serial,)).fetchone()
         if row is None or not by.may_see(row[1]):
             raise NoSuchDevice(serial)
@@ -241,7 +242,7 @@ def _credential_values(made: MadeCredential) -> tuple[object, ...]:
     return (made.kind, made.credential_id, *keys, made.token_expires_at_ns)
 
 
-def _note(connection: sqlite3.Connection, serial: str, kind: str, detail: str, by: Principal, now_ns: int) -> None:
+def _note(connection: Connection, serial: str, kind: str, detail: str, by: Principal, now_ns: int) -> None:
     event = {"serial": serial, "at_ns": now_ns, "kind": kind, "detail": detail, "account": by.account}
     write_event(connection, msgspec.convert(event, Event))
 
@@ -250,7 +251,7 @@ def _owner(device: NewDevice, by: Principal) -> str:
     return device.owner or by.account or ""
 
 
-def _conflicts(connection: sqlite3.Connection, devices: Sequence[NewDevice], by: Principal) -> list[Fault]:
+def _conflicts(connection: Connection, devices: Sequence[NewDevice], by: Principal) -> list[Fault]:
     faults = []
     for device in devices:
         row = connection.execute(_OWNER, (device.serial,)).fetchone()
@@ -269,7 +270,7 @@ def _taken(device: NewDevice, owner: str, by: Principal) -> Fault:
     return _fault(device, "serial", f"{device.serial} is a device {whose} already", remedy)
 
 
-def _reserved(connection: sqlite3.Connection, device: NewDevice, by: Principal) -> Fault | None:
+def _reserved(connection: Connection, device: NewDevice, by: Principal) -> Fault | None:
     """A device that was unbound is for whoever has asked for its code, and proved to have it at hand."""
     kept = connection.execute("SELECT state FROM unbinding WHERE serial = ?", (device.serial,)).fetchone()
     state = msgspec.json.decode(kept[0], type=CodeState) if kept else None

@@ -53,6 +53,7 @@ class ReportBoard:
         self._fresh.clear()
         if found:
             with self._store.batch() as connection:
+                connection.executemany(_REMOVE, [(serial,) for _, serial in found])
                 connection.executemany(_LAY_DOWN, found)
 
     def take_up(self) -> frozenset[str]:
@@ -66,5 +67,6 @@ class ReportBoard:
         return frozenset(row[0] for row in rows)
 
 
-_LAY_DOWN = "INSERT OR REPLACE INTO device_report (serial, report) SELECT serial, ? FROM device WHERE serial = ?"
+_REMOVE = "DELETE FROM device_report WHERE serial = ?"
+_LAY_DOWN = "INSERT INTO device_report (serial, report) SELECT serial, ? FROM device WHERE serial = ?"
 _TAKE_UP = "SELECT serial, report, seq FROM device_report WHERE seq > ? ORDER BY seq"

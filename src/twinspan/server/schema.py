@@ -1,238 +1,104 @@
-"""The server's database: its tables, their version, and how an older file becomes a newer one.
+"""The tables of the device store, once for SQLite and PostgreSQL.
 
-In: a path. Out: an open connection to a file of the current version. One file, several worker processes: write-ahead
-log, and a writer waits for another instead of failing. Next: `store.py`.
+`server.migrations` makes them, step by step; a test holds the two against each other. Their statements are written
+out where they are used, in SQL that both databases take: a look-up on the hot path costs microseconds.
+
+In: nothing. Out: tables. Next: `store.py`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-from pathlib import Path
-from typing import Literal
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, text
 
-from twinspan.model.errors import Rejected, Unavailable
+from twinspan.server.database.metadata import BYTES, METADATA, NUMBER, ROWS, SMALL, TEXT, key, number
+from twinspan.server.database.metadata import text as words
 
-BUSY_TIMEOUT_MS = 5000
-"""A writer holds the file for microseconds; who waits longer than this has a broken disk."""
-CHECKPOINT_PAGES = 4000
-"""Of 4 KiB: the log is folded into the file after so many, not after SQLite's 1,000, since that waits for the disk."""
+EMPTY = text("''")
+ZERO = text("0")
 
-Durability = Literal["NORMAL", "FULL"]
-"""NORMAL: a power cut may take the last moments (who is connected), never the file. FULL: what is said is on disk."""
+ACCOUNT = Table("account", METADATA, key("name"), number("created_at_ns"), words("note", server_default=EMPTY), **SMALL)
 
-_FIRST = """
-CREATE TABLE account (
-  name TEXT PRIMARY KEY,
-  created_at_ns INTEGER NOT NULL,
-  note TEXT NOT NULL DEFAULT ''
-) STRICT, WITHOUT ROWID;
+TOKEN = Table(
+    "token", METADATA,
+    key("hash", BYTES), words("label", unique=True),
+    Column("account", TEXT, ForeignKey("account.name", ondelete="CASCADE")), number("created_at_ns"),
+    words("role", server_default=text("'operator'")), words("scopes", server_default=EMPTY),
+    Column("expires_at_ns", NUMBER),
+    **SMALL,
+)  # fmt: skip
+"""Of a token there is its SHA-256 alone. What it may do, on which paths (empty: all), until when. Without an account it
+is for the whole server."""
 
--- Of a token the file has the SHA-256 alone. Without an account it is an administrator's.
-CREATE TABLE token (
-  hash BLOB PRIMARY KEY,
-  label TEXT NOT NULL UNIQUE,
-  account TEXT REFERENCES account (name) ON DELETE CASCADE,
-  created_at_ns INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+ACCESS_KEY = Table(
+    "access_key", METADATA,
+    key("id"), Column("account", TEXT, ForeignKey("account.name", ondelete="CASCADE"), nullable=False), words("label"),
+    words("role"), Column("sealed", BYTES, nullable=False), number("created_at_ns"), Column("expires_at_ns", NUMBER),
+    **SMALL,
+)  # fmt: skip
+"""Keys of the compatible API. Its signatures need the secret itself, so it is sealed and not hashed."""
 
-CREATE TABLE device (
-  serial TEXT PRIMARY KEY,
-  owner TEXT REFERENCES account (name),
-  platform TEXT NOT NULL DEFAULT '',
-  module_type TEXT NOT NULL DEFAULT '',
-  tags TEXT NOT NULL DEFAULT '',
-  added_at_ns INTEGER NOT NULL,
-  credential TEXT NOT NULL CHECK (credential IN ('password', 'token', 'certificate')),
-  credential_id TEXT NOT NULL,
-  salt TEXT,
-  iterations INTEGER,
-  stored_key TEXT,
-  server_key TEXT,
-  token_expires_at_ns INTEGER,
-  token_used_at_ns INTEGER,
-  epoch INTEGER NOT NULL DEFAULT 0,
-  resume_id TEXT,
-  boot_id TEXT,
-  worker TEXT,
-  address TEXT,
-  reported_platform TEXT NOT NULL DEFAULT '',
-  reported_module_type TEXT NOT NULL DEFAULT '',
-  software TEXT NOT NULL DEFAULT '',
-  note TEXT NOT NULL DEFAULT '',
-  connected_at_ns INTEGER,
-  last_heard_ns INTEGER,
-  last_down_reason TEXT,
-  last_down_at_ns INTEGER,
-  swaps TEXT NOT NULL DEFAULT '',
-  quarantined_at_ns INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX device_owner ON device (owner);
-CREATE INDEX device_worker ON device (worker) WHERE worker IS NOT NULL;
+DEVICE = Table(
+    "device", METADATA,
+    key("serial"), Column("owner", TEXT, ForeignKey("account.name")), words("platform", server_default=EMPTY),
+    words("module_type", server_default=EMPTY), words("tags", server_default=EMPTY), number("added_at_ns"),
+    Column("credential", TEXT, CheckConstraint("credential IN ('password', 'token', 'certificate')"), nullable=False),
+    words("credential_id"), Column("salt", TEXT), Column("iterations", NUMBER), Column("stored_key", TEXT),
+    Column("server_key", TEXT), Column("token_expires_at_ns", NUMBER), Column("token_used_at_ns", NUMBER),
+    number("epoch", server_default=ZERO), Column("resume_id", TEXT), Column("boot_id", TEXT), Column("worker", TEXT),
+    Column("address", TEXT), words("reported_platform", server_default=EMPTY),
+    words("reported_module_type", server_default=EMPTY), words("software", server_default=EMPTY),
+    words("note", server_default=EMPTY), Column("connected_at_ns", NUMBER), Column("last_heard_ns", NUMBER),
+    Column("last_down_reason", TEXT), Column("last_down_at_ns", NUMBER), words("swaps", server_default=EMPTY),
+    Column("quarantined_at_ns", NUMBER),
+    Index("device_owner", "owner"),
+    Index("device_worker", "worker", sqlite_where=text("worker IS NOT NULL"),
+          postgresql_where=text("worker IS NOT NULL")),
+    **SMALL,
+)  # fmt: skip
 
--- A serial that is removed and added again goes on counting: an old ticket never fits.
-CREATE TABLE former_device (serial TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+FORMER_DEVICE = Table("former_device", METADATA, key("serial"), number("epoch"), **SMALL)
+"""A serial that is removed and added again goes on counting: an old ticket never fits."""
 
-CREATE TABLE event (
-  id INTEGER PRIMARY KEY,
-  serial TEXT NOT NULL,
-  at_ns INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  detail TEXT NOT NULL DEFAULT '',
-  epoch INTEGER,
-  account TEXT
-) STRICT;
-CREATE INDEX event_serial ON event (serial, id);
+EVENT = Table(
+    "event", METADATA,
+    Column("id", NUMBER, primary_key=True), words("serial"), number("at_ns"), words("kind"),
+    words("detail", server_default=EMPTY), Column("epoch", NUMBER), Column("account", TEXT),
+    Index("event_serial", "serial", "id"),
+    **ROWS,
+)  # fmt: skip
 
-CREATE TABLE command (
-  id TEXT PRIMARY KEY,
-  serial TEXT NOT NULL,
-  name TEXT NOT NULL,
-  arguments TEXT NOT NULL,
-  account TEXT,
-  queued_at_ns INTEGER NOT NULL,
-  expires_at_ns INTEGER NOT NULL,
-  state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'finished', 'cancelled', 'expired')),
-  epoch INTEGER,
-  outcome TEXT,
-  output TEXT,
-  finished_at_ns INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX command_open ON command (serial, queued_at_ns) WHERE state IN ('queued', 'sent');
-CREATE INDEX command_finished ON command (finished_at_ns) WHERE finished_at_ns IS NOT NULL;
+_OPEN, _ENDED = text("state IN ('queued', 'sent')"), text("finished_at_ns IS NOT NULL")
+_STATES = "state IN ('queued', 'sent', 'finished', 'cancelled', 'expired')"
+COMMAND = Table(
+    "command", METADATA,
+    key("id"), words("serial"), words("name"), words("arguments"), Column("account", TEXT), number("queued_at_ns"),
+    number("expires_at_ns"),
+    Column("state", TEXT, CheckConstraint(_STATES), nullable=False, server_default=text("'queued'")),
+    Column("epoch", NUMBER), Column("outcome", TEXT), Column("output", TEXT), Column("finished_at_ns", NUMBER),
+    Index("command_open", "serial", "queued_at_ns", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("command_finished", "finished_at_ns", sqlite_where=_ENDED, postgresql_where=_ENDED),
+    **SMALL,
+)  # fmt: skip
 
-CREATE TABLE unbinding (
-  serial TEXT PRIMARY KEY,
-  state TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
+UNBINDING = Table("unbinding", METADATA, key("serial"), words("state"), **SMALL)
 
-_WANTED_CONFIG = """
--- What a device shall be, as JSON with its secrets in it: the file is for its owner only.
-CREATE TABLE wanted_config (
-  serial TEXT PRIMARY KEY,
-  generation INTEGER NOT NULL,
-  digest TEXT NOT NULL,
-  config BLOB NOT NULL,
-  taken_digest TEXT,
-  refusal TEXT NOT NULL DEFAULT ''
-) STRICT, WITHOUT ROWID;
-"""
+WANTED_CONFIG = Table(
+    "wanted_config", METADATA,
+    key("serial"), number("generation"), words("digest"), Column("config", BYTES, nullable=False),
+    Column("taken_digest", TEXT), words("refusal", server_default=EMPTY), number("revision", server_default=ZERO),
+    words("site", server_default=EMPTY),
+    Index("wanted_config_revision", "revision"),
+    Index("wanted_config_of_site", "site"),
+    **SMALL,
+)  # fmt: skip
+"""What a device shall be, as JSON with its secrets in it: the database is for its owner only. `revision` grows with
+every change: each worker looks for what is newer than it has seen. `site` is the config's own."""
 
-_CONFIG_REVISION = """
--- Grows with every change of a wanted config: each worker looks for what is newer than it has seen.
-ALTER TABLE wanted_config ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX wanted_config_revision ON wanted_config (revision);
-"""
-
-_CONFIG_SITE = """
--- Whose config says that it is of a site: asked with every change of one.
-CREATE INDEX wanted_config_site ON wanted_config (json_extract(CAST(config AS TEXT), '$.site'));
-"""
-
-_ACCESS = """
--- What a token may do, on which paths (empty: all), and until when. One without an account is for the whole server.
-ALTER TABLE token ADD COLUMN role TEXT NOT NULL DEFAULT 'operator';
-ALTER TABLE token ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
-ALTER TABLE token ADD COLUMN expires_at_ns INTEGER;
-UPDATE token SET role = 'administrator' WHERE account IS NULL;
-
--- Keys of the compatible API. Its signatures need the secret itself, so it is sealed and not hashed.
-CREATE TABLE access_key (
-  id TEXT PRIMARY KEY,
-  account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE,
-  label TEXT NOT NULL,
-  role TEXT NOT NULL,
-  sealed BLOB NOT NULL,
-  created_at_ns INTEGER NOT NULL,
-  expires_at_ns INTEGER
-) STRICT, WITHOUT ROWID;
-"""
-
-_REPORTS = """
--- With several workers: reports of configured devices, for the one that makes statuses of them. No `seq` comes twice.
-CREATE TABLE device_report (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  serial TEXT NOT NULL UNIQUE REFERENCES device (serial) ON DELETE CASCADE,
-  report BLOB NOT NULL
-) STRICT;
-"""
-
-MIGRATIONS: tuple[str, ...] = (_FIRST, _WANTED_CONFIG, _CONFIG_REVISION, _CONFIG_SITE, _ACCESS, _REPORTS)
-"""Step n leads from version n to n + 1. A step that was ever released is never changed."""
-VERSION = len(MIGRATIONS)
-
-
-def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
-    """A connection in autocommit mode; the file is made (0600) or brought to this version first.
-
-    Raises Unavailable where the file cannot be used, Rejected where a newer server has written it.
-    """
-    try:
-        _create(path)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, cached_statements=256)
-        _set_up(connection, durability)
-    except (OSError, sqlite3.DatabaseError) as error:
-        raise Unavailable(
-            f"cannot use the server's database {path}: {error}",
-            remedy="check that the state directory exists, may be written to and has space left",
-        ) from error
-    try:
-        _migrate(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(path: Path) -> None:
-    """An empty file for the owner alone, if there is none.
-
-    One that exists is not even opened: closing it would drop every lock that this process holds on it through another
-    connection (POSIX record locks), and a second process would then take itself for the last one and remove the log.
-    """
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _set_up(connection: sqlite3.Connection, durability: Durability) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {durability}")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Each step is one transaction with the version in it; several processes may come at once."""
-    while True:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == VERSION:
-            return
-        if version > VERSION:
-            raise Rejected(
-                f"{path} has version {version}, this server knows versions up to {VERSION}",
-                remedy="run the newer Twinspan that wrote it, or give another state directory",
-            )
-        _step(connection, version)
-
-
-def _step(connection: sqlite3.Connection, version: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        (current,) = connection.execute("PRAGMA user_version").fetchone()
-        if current == version:  # else another process has just done it
-            for statement in _statements(MIGRATIONS[version]):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {version + 1}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _statements(script: str) -> list[str]:
-    """`executescript` would commit the transaction, so the steps are run one by one."""
-    lines = (line for line in script.splitlines() if not line.lstrip().startswith("--"))
-    return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
+DEVICE_REPORT = Table(
+    "device_report", METADATA,
+    Column("seq", NUMBER, primary_key=True),
+    Column("serial", TEXT, ForeignKey("device.serial", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("report", BYTES, nullable=False),
+    sqlite_autoincrement=True, **ROWS,
+)  # fmt: skip
+"""With several workers: reports of configured devices, for the one that makes statuses of them. `seq` only grows."""

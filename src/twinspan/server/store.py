@@ -7,7 +7,6 @@ said. Next: `events.py` (the batched log), `commands.py` (the offline queue), `r
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import Any, Literal
 import msgspec
 
 from twinspan.engine.epoch import QUARANTINE_S, Swap
-from twinspan.server.schema import open_database
+from twinspan.server.database import place as places
+from twinspan.server.database.connection import Connection, open_connection
 from twinspan.wire.cloud_connection.messages import Verifier
 
-Credential = Literal["password", "token", "certificate"]
-
-FILE_NAME = "devices.db"
+FILE_NAME = places.FILE_NAME
 """In the state directory."""
+Credential = Literal["password", "token", "certificate"]
 
 
 class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,11 +119,11 @@ WHERE serial = ? AND credential_id = ? AND credential = 'token' AND token_used_a
 class DeviceStore:
     """One per process; not shared between threads."""
 
-    def __init__(self, path: Path) -> None:
-        """`path` is the database file; it is made if it is not there. Raises Unavailable or Rejected."""
-        self.path = path
-        self.hot = open_database(path, "NORMAL")
-        self.durable = open_database(path, "FULL")
+    def __init__(self, place: Path | str) -> None:
+        """`place` is the database's file or URL; it is made if it is not there. Raises Unavailable or Rejected."""
+        self.place = place
+        self.hot = open_connection(place, "NORMAL")
+        self.durable = open_connection(place, "FULL")
 
     def close(self) -> None:
         self.hot.close()
@@ -227,20 +226,20 @@ class DeviceStore:
             yield device_row(row)
 
     @contextmanager
-    def batch(self) -> Iterator[sqlite3.Connection]:
+    def batch(self) -> Iterator[Connection]:
         """One transaction of the hot connection."""
         with transaction(self.hot) as connection:
             yield connection
 
     @contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
+    def change(self) -> Iterator[Connection]:
         """One transaction of the durable connection: it is on disk when the block ends, or nothing of it happened."""
         with transaction(self.durable) as connection:
             yield connection
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def transaction(connection: Connection) -> Iterator[Connection]:
     """Takes the write lock at the start, so that what is read in it is still true when it is written."""
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -9,13 +9,13 @@ passes codes on, `admin_devices.py` hands them out.
 from __future__ import annotations
 
 import secrets
-import sqlite3
 
 import msgspec
 
 from twinspan.engine.unbinding import RANDOM_BYTES, CodeState, issue_code, judge_code, make_code
 from twinspan.model.secret import Secret
 from twinspan.server.accounts import Principal
+from twinspan.server.database.connection import Connection
 from twinspan.server.events import Event, EventKind, write_event
 from twinspan.server.registry import NoSuchDevice
 from twinspan.server.store import DeviceStore
@@ -61,7 +61,7 @@ class Unbinding:
         return judgement.accepted, judgement.reason
 
 
-def _unbind(connection: sqlite3.Connection, serial: str, now_ns: int) -> None:
+def _unbind(connection: Connection, serial: str, now_ns: int) -> None:
     """Nobody has added the serial any more, so nothing admits it: whoever adds it gives it a proof of its own."""
     connection.execute(
         "UPDATE device SET owner = NULL, resume_id = NULL, tags = '', added_at_ns = ?, credential = 'password', "
@@ -72,13 +72,16 @@ def _unbind(connection: sqlite3.Connection, serial: str, now_ns: int) -> None:
     connection.execute("DELETE FROM command WHERE serial = ?", (serial,))
 
 
-def _save(connection: sqlite3.Connection, state: CodeState) -> None:
+def _save(connection: Connection, state: CodeState) -> None:
     kept = msgspec.json.encode(state).decode()
-    connection.execute("INSERT OR REPLACE INTO unbinding (serial, state) VALUES (?, ?)", (state.serial, kept))
+    connection.execute(
+        "INSERT INTO unbinding (serial, state) VALUES (?, ?) ON CONFLICT (serial) DO UPDATE SET state = excluded.state",
+        (state.serial, kept),
+    )
 
 
 def _note(
-    connection: sqlite3.Connection, state: CodeState, kind: EventKind, detail: str, owner: str | None, now_ns: int
+    connection: Connection, state: CodeState, kind: EventKind, detail: str, owner: str | None, now_ns: int
 ) -> None:
     event = Event(serial=state.serial, at_ns=now_ns, kind=kind, detail=detail, account=owner)
     write_event(connection, event)

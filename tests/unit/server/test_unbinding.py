@@ -97,5 +97,5 @@ def test_without_a_code_nothing_happens(store: DeviceStore, unbinding: Unbinding
 
 def test_the_file_does_not_hold_the_code(store: DeviceStore, unbinding: Unbinding) -> None:
     code, _ = unbinding.issue("S1", BOB, NOW)
-    with sqlite3.connect(store.path) as connection:
+    with sqlite3.connect(store.place) as connection:
         assert code.reveal() not in "\n".join(connection.iterdump())

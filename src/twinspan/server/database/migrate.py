@@ -20,11 +20,12 @@ from sqlalchemy.pool import StaticPool
 
 from twinspan.model.errors import Rejected, Unavailable
 from twinspan.server import migrations
-from twinspan.server.database import postgres, sqlite
-from twinspan.server.database.port import Database
-from twinspan.server.migrations import HEAD
+from twinspan.server.database import fresh, postgres, sqlite, sqlite_file
+from twinspan.server.database.place import adopt_former, sqlite_path
+from twinspan.server.database.port import Database, DialectName
+from twinspan.server.migrations import HEAD, former_steps
 
-SQLITE, POSTGRESQL = "sqlite:///", ("postgresql://", "postgres://")
+POSTGRESQL = ("postgresql://", "postgres://")
 
 
 def open_database(url: str) -> Database:
@@ -33,39 +34,46 @@ def open_database(url: str) -> Database:
     `url` is sqlite:///PATH or postgresql://... Raises Rejected for another URL or a newer database, Unavailable or
     Retryable where it cannot be used.
     """
-    if url.startswith(SQLITE):
-        path = Path(url.removeprefix(SQLITE))
-        _make_sqlite(path, HEAD)
-        return sqlite.SqliteDatabase(path)
-    if url.startswith(POSTGRESQL):
-        _make_postgres(url, HEAD)
-        return postgres.PostgresDatabase(url)
-    raise Rejected("that is no URL of a database", remedy="give sqlite:///PATH or postgresql://USER@HOST/NAME")
+    make(url, HEAD)
+    path = sqlite_path(url)
+    return postgres.PostgresDatabase(url) if path is None else sqlite.SqliteDatabase(path)
 
 
-def make(url: str, revision: str) -> None:
-    """Brings the database to some revision: for restoring a backup of that revision."""
-    if url.startswith(SQLITE):
-        _make_sqlite(Path(url.removeprefix(SQLITE)), revision)
+def make(place: Path | str, revision: str) -> None:
+    """Brings the database to some revision: this version's, or that of a backup."""
+    path = place if isinstance(place, Path) else sqlite_path(place)
+    if path is not None:
+        _make_sqlite(path, revision)
+    elif str(place).startswith(POSTGRESQL):
+        _make_postgres(str(place), revision)
     else:
-        _make_postgres(url, revision)
+        raise Rejected("that is no URL of a database", remedy="give sqlite:///PATH or postgresql://USER@HOST/NAME")
 
 
 def _make_sqlite(path: Path, revision: str) -> None:
     try:
-        sqlite.create_file(path)
-        with contextlib.closing(sqlite.connect(path)) as connection:
+        adopt_former(path)
+        sqlite_file.create_file(path)
+        with contextlib.closing(sqlite_file.connect(path)) as connection:
 
             def is_current() -> bool:
                 return _is_current(connection.execute, _SQLITE_HAS, revision, str(path))
 
-            if not is_current():
-                with _wrapped("sqlite+pysqlite://", connection) as wrapped:
-                    connection.execute("BEGIN IMMEDIATE")
-                    if not is_current():  # else another process has just done it
-                        _upgrade(wrapped, revision)
+            if is_current():
+                return
+            with _wrapped("sqlite+pysqlite://", connection) as wrapped:
+                connection.execute("BEGIN IMMEDIATE")
+                if is_current():  # another process has just done it
+                    return
+                if former_steps.version_of(connection):
+                    former_steps.finish(connection, path)
+                if revision == HEAD and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    _make_fresh(connection.execute, "sqlite")
+                    connection.execute("COMMIT")
+                else:
+                    _upgrade(wrapped, revision)
     except sqlite3.Error as error:
-        raise sqlite.translated(error, path) from error
+        raise sqlite_file.translated(error, path) from error
     except OSError as error:
         raise Unavailable(
             f"cannot use the server's database {path}: {error.strerror}",
@@ -78,21 +86,36 @@ def _make_postgres(url: str, revision: str) -> None:
     try:
         with contextlib.closing(postgres.connect(url)) as connection:
 
-            def is_current() -> bool:
-                return _is_current(lambda sql: connection.execute(sql.encode()), _POSTGRES_HAS, revision, where)
+            def execute(sql: str) -> Any:
+                return connection.execute(sql.encode())
 
-            if not is_current():
-                connection.autocommit = False
-                with _wrapped("postgresql+psycopg://", connection) as wrapped:
-                    connection.execute(f"SELECT pg_advisory_xact_lock({postgres.MIGRATION_LOCK})".encode())
-                    if not is_current():
-                        _upgrade(wrapped, revision)
+            def is_current() -> bool:
+                return _is_current(execute, _POSTGRES_HAS, revision, where)
+
+            if is_current():
+                return
+            connection.autocommit = False
+            with _wrapped("postgresql+psycopg://", connection) as wrapped:
+                execute(f"SELECT pg_advisory_xact_lock({postgres.MIGRATION_LOCK})")
+                if is_current():
+                    return
+                if revision == HEAD and not execute(_POSTGRES_TABLES).fetchone():
+                    _make_fresh(execute, "postgresql")
+                    connection.commit()
+                else:
+                    _upgrade(wrapped, revision)
     except psycopg.Error as error:
         raise postgres.translated(error, where) from error
 
 
 _SQLITE_HAS = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
 _POSTGRES_HAS = "SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL"
+_POSTGRES_TABLES = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema()"
+
+
+def _make_fresh(execute: Callable[[str], Any], dialect: DialectName) -> None:
+    for statement in fresh.statements(dialect):
+        execute(statement)
 
 
 def _is_current(execute: Callable[[str], Any], has_version: str, revision: str, where: str) -> bool:

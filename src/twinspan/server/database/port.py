@@ -20,9 +20,6 @@ DialectName = Literal["sqlite", "postgresql"]
 Values = Mapping[str, Any]
 Row = tuple[Any, ...]
 
-OUR_MISTAKE = "report it: nothing that people send should get this far"
-"""The way out where a statement of ours breaks a rule of the tables."""
-
 _DIALECTS: dict[str, Dialect] = {
     "sqlite": SQLiteDialect_pysqlite(paramstyle="qmark"),
     "postgresql": PGDialect_psycopg(paramstyle="format"),  # type: ignore[no-untyped-call]

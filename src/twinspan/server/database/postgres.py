@@ -18,7 +18,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from twinspan.model.errors import Rejected, Retryable, TwinspanError, Unavailable
-from twinspan.server.database.port import OUR_MISTAKE, DialectName, Row, Statement, Values
+from twinspan.server.database.port import DialectName, Row, Statement, Values
+from twinspan.server.database.sqlite_file import OUR_MISTAKE
 
 WRITE_LOCK = 0x7477696E7370616E
 """Of `pg_advisory_xact_lock`: the letters of the name, so that nobody else takes it."""

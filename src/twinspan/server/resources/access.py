@@ -55,7 +55,7 @@ class AccessKeyTable:
         row = self._store.hot.execute(_FIND, (access_key_id,)).fetchone()
         if row is None or (row[3] is not None and row[3] <= now_ns):
             return None
-        secret = self._seal.unseal(bytes(row[2]).decode(), _place(access_key_id))
+        secret = self._seal.unseal(bytes(row[2]).decode(), place_of(access_key_id))
         return AccessKey(id=access_key_id, secret=secret, account=row[0], role=row[1])
 
     def add(self, wish: NewAccessKey, now_ns: int) -> tuple[str, Secret]:
@@ -65,9 +65,9 @@ class AccessKeyTable:
         if wish.expires_at_ns is not None and wish.expires_at_ns <= now_ns:
             raise Rejected("the key would have expired already", remedy="give a time that is to come")
         key_id, secret = ID_PREFIX + secrets.token_hex(_ID_BYTES), Secret(secrets.token_urlsafe(_SECRET_BYTES))
-        sealed = self._seal.seal(secret, _place(key_id)).encode()
-        values = (key_id, wish.account, wish.label[:64], wish.role, sealed, now_ns, wish.expires_at_ns)
-        with self._store.change() as connection:
+        with self._store.change() as connection:  # within it no other process changes the seal key
+            sealed = self._seal.seal(secret, place_of(key_id)).encode()
+            values = (key_id, wish.account, wish.label[:64], wish.role, sealed, now_ns, wish.expires_at_ns)
             connection.execute(_INSERT, values)
         return key_id, secret
 
@@ -97,5 +97,6 @@ _INSERT = (
 )
 
 
-def _place(access_key_id: str) -> str:
+def place_of(access_key_id: str) -> str:
+    """Where its secret is sealed for."""
     return f"access-key {access_key_id}"

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, exists, func, literal_column, select, tupl
 
 from twinspan.model.errors import Rejected
 from twinspan.server.database.port import DialectName, Statement, Values
+from twinspan.server.database.storable import storable
 from twinspan.server.resources.port import Query, Sort
 from twinspan.server.resources.statements import ROW, R, number, text
 from twinspan.server.resources.tables import REFERENCE, RESOURCE, STATUS, TAG
@@ -88,13 +89,6 @@ def _cursor(query: Query) -> tuple[str | int, str]:
     if not value.isascii() or not value.isdigit() or len(value) > 19:
         raise Rejected("that is no cursor of this list", remedy="give the one of the page before, or none")
     return min(int(value), LARGEST), storable(last)
-
-
-def storable(word: str) -> str:
-    """Text as a database takes it: whatever holds a NUL or half a character matches nothing, and breaks nothing."""
-    if word.isascii() and "\0" not in word:
-        return word
-    return word.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 @functools.lru_cache(maxsize=512)

@@ -19,6 +19,7 @@ from twinspan.server.alibaba.door import AlibabaDoor
 from twinspan.server.alibaba.nonces import Nonces
 from twinspan.server.clock import pause, wall_ns
 from twinspan.server.config_store import ConfigTable
+from twinspan.server.database.place import database_url
 from twinspan.server.metrics import Metrics
 from twinspan.server.report_board import ReportBoard
 from twinspan.server.resources.access import AccessKeyTable
@@ -33,8 +34,6 @@ from twinspan.server.resources.sql_store import open_store
 from twinspan.server.resources.writer import Writer
 from twinspan.server.store import DeviceStore
 
-DATABASE = "twinspan.db"
-"""In the state directory, where no other database is given."""
 NONCES = "nonces"
 CLEAR_S = 1.0
 """Between two looks for what was deleted and can go."""
@@ -48,11 +47,6 @@ class ResourceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """URL; empty: SQLite in the state directory."""
     async_delay_ms: int = ServiceSettings().async_delay_ms
     rate: RateSettings = RateSettings()
-
-
-def database_url(state_dir: Path, given: str) -> str:
-    """Where the resources are."""
-    return given or f"sqlite:///{state_dir / DATABASE}"
 
 
 class ResourceParts:

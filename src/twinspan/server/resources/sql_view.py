@@ -11,12 +11,12 @@ import msgspec
 
 from twinspan.model.resource import Resource
 from twinspan.server.database.port import DialectName, Row, Session
+from twinspan.server.database.storable import storable
 from twinspan.server.resources.listing import (
     LARGEST,
     count_statement,
     page_statement,
     shape_of,
-    storable,
     values_of,
 )
 from twinspan.server.resources.port import Change, Page, Query, Reference

@@ -18,7 +18,7 @@ from twinspan.engine.reference_walk import references
 from twinspan.model.errors import Rejected
 from twinspan.model.resource import Actor, Resource
 from twinspan.server.database.port import Database, Session
-from twinspan.server.resources.listing import storable
+from twinspan.server.database.storable import storable
 from twinspan.server.resources.port import Remembered, StaleWrite, Work
 from twinspan.server.resources.seal import SealKey
 from twinspan.server.resources.sealed_spec import audit_text, sealed_text

@@ -11,19 +11,18 @@ from typing import Any
 from sqlalchemy import Table, bindparam, delete, exists, func, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from twinspan.server.database.metadata import NUMBER, TEXT
 from twinspan.server.database.port import DialectName, Statement
 from twinspan.server.resources.tables import (
     CHAIN,
     CHANGE,
     COUNT,
     IDEMPOTENCY,
-    NUMBER,
     QUOTA,
     REFERENCE,
     RESOURCE,
     STATUS,
     TAG,
-    TEXT,
 )
 
 R = RESOURCE.c

@@ -1,35 +1,16 @@
 """The tables of the resource store, once for SQLite and PostgreSQL.
 
-`server.migrations` makes them, step by step; a test holds the two against each other. Text compares byte by byte in
-both databases, so that pages have the same order. JSON is text: readable in either, and decoded by msgspec.
+`server.migrations` makes them, step by step; a test holds the two against each other. JSON is text: readable in either,
+and decoded by msgspec.
 
 In: nothing. Out: tables. Next: `statements.py`.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Column, Index, Table
 
-METADATA = MetaData()
-TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-NUMBER = BigInteger().with_variant(Integer(), "sqlite")
-"""Times in nanoseconds need 64 bits, which SQLite's INTEGER has."""
-
-
-def key(name: str, type_: Text | BigInteger = TEXT) -> Column[object]:
-    """A column of the primary key."""
-    return Column(name, type_, primary_key=True, autoincrement=False)
-
-
-def text(name: str) -> Column[object]:
-    """A column that always has a value."""
-    return Column(name, TEXT, nullable=False)
-
-
-def number(name: str) -> Column[object]:
-    """A column that always has a value."""
-    return Column(name, NUMBER, nullable=False)
-
+from twinspan.server.database.metadata import BYTES, METADATA, NUMBER, ROWS, SMALL, key, number, text
 
 RESOURCE = Table(
     "resource", METADATA,
@@ -44,29 +25,29 @@ RESOURCE = Table(
     Index("resource_kind", "kind", "created_ns", "id"),
     Index("resource_phase", "kind", "phase", "created_ns", "id"),
     Index("resource_site", "account", "site"),
-    sqlite_strict=True,
+    **ROWS,
 )  # fmt: skip
 """What shall be."""
 
-STATUS = Table("resource_status", METADATA, key("id"), text("status"), number("at_ns"), sqlite_strict=True)
+STATUS = Table("resource_status", METADATA, key("id"), text("status"), number("at_ns"), **ROWS)
 """What was seen of a resource, as JSON; apart from it, since it changes all the time."""
 
 TAG = Table(
     "resource_tag", METADATA, key("id"), key("key"), text("value"), Index("resource_tag_value", "key", "value", "id"),
-    sqlite_strict=True, sqlite_with_rowid=False,
+    **SMALL,
 )  # fmt: skip
 """Tags of the specs, for lists."""
 
 COUNT = Table(
     "resource_count", METADATA, key("account"), key("kind"), number("count"),
-    sqlite_strict=True, sqlite_with_rowid=False,
+    **SMALL,
 )  # fmt: skip
 """How many resources there are: quotas and pages ask it all the time."""
 
 REFERENCE = Table(
     "reference", METADATA, key("source_id"), key("field"), text("source_kind"), text("target_id"),
     Index("reference_target", "target_id", "source_id"),
-    sqlite_strict=True, sqlite_with_rowid=False,
+    **SMALL,
 )  # fmt: skip
 """Which resource mentions which."""
 
@@ -76,25 +57,25 @@ CHANGE = Table(
     number("at_ns"), text("by"), text("origin"), text("before"), text("after"), text("previous_hash"), text("hash"),
     Index("change_account", "account", "seq"),
     Index("change_resource", "resource_id", "seq"),
-    sqlite_strict=True,
+    **ROWS,
 )  # fmt: skip
 """The audit: `engine.audit_chain` says how its lines hang together."""
 
 CHAIN = Table(
     "audit_chain", METADATA, key("account"), number("lines"), text("hash"), text("mac"),
-    sqlite_strict=True, sqlite_with_rowid=False,
+    **SMALL,
 )  # fmt: skip
 """Where the chain of each account ends; with a MAC by the seal key, so that who has the database alone cannot make
 another chain."""
 
 IDEMPOTENCY = Table(
-    "idempotency", METADATA, key("account"), key("key"), text("fingerprint"), Column("answer", LargeBinary,
-    nullable=False), number("at_ns"), Index("idempotency_age", "at_ns"),
-    sqlite_strict=True, sqlite_with_rowid=False,
+    "idempotency", METADATA, key("account"), key("key"), text("fingerprint"), Column("answer", BYTES, nullable=False),
+    number("at_ns"), Index("idempotency_age", "at_ns"),
+    **SMALL,
 )  # fmt: skip
 """Answers to requests with an idempotency key, a day long."""
 
 QUOTA = Table(
-    "quota", METADATA, key("account"), key("name"), number("maximum"), sqlite_strict=True, sqlite_with_rowid=False,
+    "quota", METADATA, key("account"), key("name"), number("maximum"), **SMALL,
 )  # fmt: skip
 """What operators have set."""
