@@ -20,6 +20,8 @@ from twinspan.model.site import SiteSpec
 from twinspan.model.virtual_border_router import VirtualBorderRouterSpec
 from twinspan.model.vpn_gateway import VpnGatewaySpec
 
+ADDRESSED = frozenset({"VpnGateway", "HealthCheck"})
+"""Kinds that get addresses."""
 SHORTEST_LINK = 24
 """A tunnel end takes no more of the pool than this prefix."""
 

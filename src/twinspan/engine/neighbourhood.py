@@ -31,6 +31,9 @@ SIBLINGS: dict[str, tuple[str, ...]] = {
 }
 """By kind: whatever refers to these, where the resource stands on them, is asked too: it may clash with it."""
 
+ASKED_WHOLE = frozenset({"FailoverTestJob"})
+"""Kinds whose siblings refer to nothing in common: all of the account's are neighbours. There are few of them."""
+
 _BETWEEN = frozenset({"BgpGroup", "IpsecConnection", "TransitRouter"})
 """Siblings of a kind may stand on another one of these: peers of the same VBR in another group."""
 

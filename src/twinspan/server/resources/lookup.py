@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from twinspan.engine.lifecycle import gateway_of, settled
-from twinspan.engine.neighbourhood import neighbourhood
+from twinspan.engine.neighbourhood import ASKED_WHOLE, neighbourhood
 from twinspan.engine.reference_walk import Mention, references, rename
 from twinspan.model.attachment_grant import AttachmentGrantSpec
 from twinspan.model.fields import ResourceSpec
@@ -114,7 +114,16 @@ class Lookup:
             found = self._view.get(one) if one not in gone else None
             return settled(found, self._now_ns) if found is not None else None
 
-        return neighbourhood(resource, get, lambda one: [use.source_id for use in self._view.referring_to(one)])
+        near = neighbourhood(resource, get, lambda one: [use.source_id for use in self._view.referring_to(one)])
+        if resource.kind not in ASKED_WHOLE:
+            return near
+        every = {one.id: one for one in (*near, *self.of_kind(resource)) if one.id not in gone | {resource.id}}
+        return tuple(every.values())
+
+    def addressed(self, resource: Resource) -> list[Resource]:
+        """Whose addresses one that is being made keeps off: all of its kind, and the account's sites."""
+        sites = self._view.list(Query(kind="Site", account=resource.account, limit=500)).resources
+        return [*self.of_kind(resource), *sites]
 
     def of_kind(self, resource: Resource) -> list[Resource]:
         """All of its kind in its account, and what those and it refer to, two steps far: what quotas count."""

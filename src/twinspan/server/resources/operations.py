@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from twinspan.engine.chosen_addresses import ADDRESSED, chosen_on_create
 from twinspan.engine.lifecycle import begin, may, settled
 from twinspan.engine.quotas import QUOTAS
 from twinspan.engine.resource_rules import judge, twin_routes
@@ -119,6 +120,8 @@ class Operations:
         if phase == "unconfirmed" and made.account == self.actor.account:
             phase, until_ns = READY, 0
         made = replace(made, phase=phase, phase_until_ns=until_ns)
+        if kind in ADDRESSED:
+            made = replace(made, spec=chosen_on_create(made, self._lookup.addressed(made)))
         self._judge(made, None)
         self.work.insert(made, self.actor)
         self._begun.add(made.id)
