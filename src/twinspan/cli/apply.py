@@ -53,7 +53,7 @@ def apply(site_file: Path, where: ServerOptions, only_data_center: bool, yes: bo
     Examples:
       twinspan apply site.yaml
       twinspan apply site.yaml --server cloud.example --yes
-      twinspan apply site.yaml --only-data-center    (the cloud's half by its own API)
+      twinspan apply site.yaml --only-data-center
     """
     client = open_client(where)
     request = _request(site_file, only_data_center)
