@@ -42,9 +42,10 @@ _log.setLevel(logging.ERROR)
 
 
 class _Quiet:
-    """What picows logs to: errors alone. From a `logging.Logger` it would make another one for each connection."""
+    """What picows logs to: mistakes of ours alone, since what a peer does wrong is told by the close code and counted
+    where that is heard. From a `logging.Logger` it would make another one for each connection."""
 
-    error, exception = staticmethod(_log.error), staticmethod(_log.exception)
+    exception = staticmethod(_log.exception)
 
     def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - the name of logging
         return False
@@ -52,7 +53,7 @@ class _Quiet:
     def log(self, *_: object) -> None:
         """Not kept."""
 
-    debug = info = warning = log
+    debug = info = warning = error = log
 
 
 _QUIET = _Quiet()

@@ -107,3 +107,27 @@ def test_a_connection_that_has_ended_is_freed_without_a_garbage_collection() -> 
         assert asyncio.run(is_freed())
     finally:
         gc.enable()
+
+
+def test_a_message_beyond_the_limit_is_told_by_the_close_code_and_not_on_standard_error(capfd, caplog):
+    async def scenario() -> tuple[bytes, int]:
+        owner = Owner()
+        codes: list[int] = []
+        owner.socket.on_closed = lambda code, _reason: (codes.append(code), owner.ended.set())  # type: ignore[assignment,return-value]
+        fronts, ended = [Front(owner)], owner.ended
+        server = await aiofastnet.create_server(asyncio.get_running_loop(), fronts.pop, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+        writer.write(REQUEST)
+        await reader.readuntil(b"welcome")
+        writer.write(b"\x81\xff" + (80_000).to_bytes(8, "big") + bytes(4) + b"x" * 80_000)
+        heard = await reader.readexactly(4)
+        writer.close()
+        async with asyncio.timeout(10):
+            await ended.wait()
+        server.close()
+        return heard, codes[0]
+
+    heard, code = asyncio.run(scenario())
+    assert (heard[0], int.from_bytes(heard[2:4], "big"), code) == (0x88, 1009, 1009)
+    assert capfd.readouterr().err == ""
+    assert caplog.records == []
