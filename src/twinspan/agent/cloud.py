@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from twinspan.agent.cloud_connection.identity import load_identity
+from twinspan.agent.cloud_connection.status_notes import intended
 from twinspan.agent.cloud_connection.supervisor import keep_running
 from twinspan.engine.dhcp_trust import DhcpOffer, DhcpValues, decide_dhcp
 from twinspan.model.cloud_check import CloudCheck
@@ -104,7 +105,10 @@ class CloudAgent:
 
     def status(self) -> CloudStatus:
         """How far it got."""
-        return self._manager.status() if self._manager is not None else CloudStatus(serial=self.identity.serial)
+        if self._manager is not None:
+            return self._manager.status()
+        config = self._node.converger.config
+        return intended(self.identity.serial, config.cloud if config is not None else None)
 
     async def examine(self) -> tuple[CloudCheck, ...]:
         """Why it cannot connect, step by step."""

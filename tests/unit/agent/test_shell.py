@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,6 +126,21 @@ def test_what_cannot_be_saved_names_the_file_and_the_way_out(tmp_path, monkeypat
             assert "Errno" not in shown
         assert node.converger.config == CONFIG
         assert seat.shell.mistakes == 0
+
+    asyncio.run(scenario())
+
+
+def test_the_cloud_display_has_the_settings_in_force_before_anything_was_dialled(tmp_path):
+    async def scenario():
+        seat = Seat(make_node(tmp_path))
+        await seat.type("system-view", "cloud-management server domain cloud.example port 443")
+        await seat.type("cloud-management server password simple correct-horse")
+        shown = await seat.type("display cloud-management state")
+        found = dict(re.findall(r"^(.+?) +: (.*)$", shown, re.MULTILINE))
+        assert found["Cloud server domain name"] == "cloud.example"
+        assert found["Cloud server port"] == "443"
+        assert (found["Domain name source"], found["Password source"]) == ("Manual", "Manual")
+        assert "cloud.example" in await seat.type("display cloud-management servers")
 
     asyncio.run(scenario())
 

@@ -86,9 +86,9 @@ class ConnectionManager:
             return
         kept = self._session is not None and self._kept(self._config, config)
         self._config = config
-        if kept:
-            self._notes.note(**self._sources())
-        else:
+        self._notes.note(**self._sources())
+        if not kept:
+            self._notes.aims_at(self._order())
             self._interrupt(Down(reason="configuration", detail="the cloud-management settings changed"))
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from twinspan.agent.clock import steady_ns, wall_ns
+from twinspan.model.cloud_management import CloudManagement
 from twinspan.model.cloud_status import (
     CloudStatus,
     DeviceState,
@@ -17,7 +18,7 @@ from twinspan.model.cloud_status import (
     ServerEntry,
     StepReached,
 )
-from twinspan.wire.cloud_connection.server_order import Endpoint
+from twinspan.wire.cloud_connection.server_order import Endpoint, dial_order
 
 _PROCESS: dict[DeviceState, ProcessState] = {
     "Resolving": "Name not resolved",
@@ -28,6 +29,20 @@ _PROCESS: dict[DeviceState, ProcessState] = {
     "Register_success": "Message received",
     "Request_success": "Message received",
 }
+
+
+def intended(serial: str, config: CloudManagement | None) -> CloudStatus:
+    """What the settings say before anything was tried."""
+    notes = StatusNotes(serial)
+    if config is None:
+        return notes.status
+    order = dial_order(config, None)
+    notes.aims_at(order)
+    notes.note(
+        domain_source="manual" if config.primary is not None else "none",
+        password_source="manual" if config.password is not None else "none",
+    )
+    return msgspec.structs.replace(notes.status, servers=notes.servers(order))
 
 
 class StatusNotes:
@@ -46,6 +61,13 @@ class StatusNotes:
             fields.setdefault("process_state", process)
             fields["steps"] = self._steps_with(state)  # type: ignore[arg-type]
         self.status = msgspec.structs.replace(self.status, **fields)
+
+    def aims_at(self, order: tuple[Endpoint, ...]) -> None:
+        """That is the order from now on; a connection that is still up is shown until it ends."""
+        if self.status.state != "Established":
+            first = order[0] if order else None
+            domain, port = (first.domain, first.port) if first is not None else (None, None)
+            self.note(server_domain=domain, server_port=port, server_address=None)
 
     def failed_at(self, endpoint: Endpoint, reason: FailureReason) -> None:
         """An attempt at that server failed."""
