@@ -121,7 +121,13 @@ class AgentClient:
             reply = _DECODER.decode(self._exchange(_ENCODER.encode(body) + b"\n", end))
         except OSError as error:
             self.close()
-            raise AgentUnreachable(f"{self.node}: the agent does not answer ({error})", delay_s=0.1) from error
+            is_gone = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+            start = f"start it: twinspan agent --node-dir {self.path.parent}; a lab starts its own again by itself"
+            raise AgentUnreachable(
+                f"{self.node}: no agent answers at {self.path} ({error.strerror or error})",
+                delay_s=0.1,
+                remedy=start if is_gone else "try again; the log of the agent says why",
+            ) from error
         except msgspec.DecodeError as error:
             self.close()
             raise AgentRefused(f"{self.node}: the agent's answer is not understood: {error}") from error
