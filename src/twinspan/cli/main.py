@@ -123,8 +123,10 @@ def _system_error(error: OSError, *, debug: bool) -> int:
         return _broken_pipe()
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return _our_mistake(error, debug=debug)
-    where = f" for {error.filename}" if error.filename else ""
-    show(Unavailable(f"no space is left{where}", remedy="free some space where the output or the lab's files go"))
+    where, way_out = f" for {error.filename}" if error.filename else "", "free some space where that is"
+    if not where:
+        way_out = "free some space where the output, the --state-dir or the lab's files go"
+    show(Unavailable(f"no space is left{where}", remedy=way_out))
     return EXIT_CANNOT
 
 

@@ -77,7 +77,12 @@ def init(state_dir: Path, names: tuple[str, ...], token_file: Path | None) -> in
       twinspan server init --name cloud.example --name 192.0.2.10 --state-dir ./server --token-file ./token
     """  # fmt: skip
     require_writable(token_file)
-    first_start(state_dir, names, token_file)
+    try:
+        first_start(state_dir, names, token_file)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(state_dir)) from error  # a write does not say where
     click.echo("Next: twinspan server run; twinspan server account add NAME; on any machine: twinspan device login")
     return 0
 

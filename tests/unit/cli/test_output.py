@@ -101,6 +101,18 @@ def test_no_space_for_the_output_is_no_mistake_of_ours(
     assert "Error: no space is left\n  Way out: free some space" in capsys.readouterr().err
 
 
+def test_a_server_that_cannot_be_made_on_a_full_disk_names_its_directory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("twinspan.cli.server.first_start", full)
+    assert main.run(["server", "init", "--name", "a.example", "--state-dir", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said == f"Error: no space is left for {tmp_path}\n  Way out: free some space where that is\n"
+
+
 def test_one_file_that_cannot_be_read_does_not_hide_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["plan", "-q", "nowhere.yaml", str(EXAMPLE)]) == 2
     shown = capsys.readouterr()
