@@ -40,6 +40,9 @@ def walk(server: Server) -> CloudClient:
     _routers(cbn, ids)
     _attachments(cbn, ids)
     _tables(cbn, ids)
+    _routes(cbn, ids)
+    _older_way(cbn)
+    _labels(cbn, ids)
     _maps(cbn, ids)
     _checks(cbn, ids)
     _grants(cbn, ids, server.cloud("bravo"))
@@ -113,6 +116,102 @@ def _tables(cbn: Cbn, ids: dict[str, str]) -> None:
     cbn("DeleteTransitRouterRouteTable", transit_router_route_table_id=custom)
 
 
+def _routes(cbn: Cbn, ids: dict[str, str]) -> None:
+    table: dict[str, Any] = {"transit_router_route_table_id": ids["table"]}
+    for noun in ("Vpc", "Vbr"):
+        both = {**table, "transit_router_attachment_id": ids[noun]}
+        cbn("AssociateTransitRouterAttachmentWithRouteTable", **both)
+        cbn("EnableTransitRouterRouteTablePropagation", **both)
+    entry: dict[str, Any] = {
+        **table,
+        "transit_router_route_entry_destination_cidr_block": "100.64.0.0/10",
+        "transit_router_route_entry_next_hop_type": "Attachment",
+        "transit_router_route_entry_next_hop_id": ids["Vpc"],
+    }
+    made = cbn("CreateTransitRouterRouteEntry", **entry).transit_router_route_entry_id
+    shown = cbn("ListTransitRouterRouteEntries", **table).transit_router_route_entries
+    assert [
+        (one.transit_router_route_entry_destination_cidr_block, one.transit_router_route_entry_type) for one in shown
+    ] == [("100.64.0.0/10", "Static"), (networks.USER, "Propagated")]
+    assert {one.transit_router_route_entry_status for one in shown} == {"Active"}
+    domain = cbn("DescribeCenRegionDomainRouteEntries", cen_id=ids["cen"], cen_region_id="cn-hangzhou")
+    assert {one.next_hop_instance_id for one in domain.cen_route_entries.cen_route_entry} == {ids["vpc"]}
+    cbn("DeleteTransitRouterRouteEntry", transit_router_route_entry_id=made)
+    assert cbn("ListTransitRouterRouteEntries", **table, transit_router_route_entry_type="Static").total_count == 0
+    _publication(cbn, ids)
+
+
+def _publication(cbn: Cbn, ids: dict[str, str]) -> None:
+    """The standby's route is in the VPC and not beyond until somebody publishes it."""
+    cbn.cloud.vpc(
+        "CreateVpnRouteEntry",
+        vpn_gateway_id=ids["gateway"],
+        next_hop=ids["connection"],
+        route_dest=networks.DC,
+        weight=100,
+        publish_vpc=True,
+    )
+    child: dict[str, Any] = {
+        "cen_id": ids["cen"],
+        "child_instance_id": ids["vpc"],
+        "child_instance_type": "VPC",
+        "child_instance_region_id": "cn-hangzhou",
+    }
+    table = cbn.cloud.vpc("DescribeRouteTableList", vpc_id=ids["vpc"]).router_table_list.router_table_list_type[0]
+    route = {**child, "child_instance_route_table_id": table.route_table_id, "destination_cidr_block": networks.DC}
+    (before,) = cbn("DescribePublishedRouteEntries", **route).published_route_entries.published_route_entry
+    assert (before.publish_status, before.route_type) == ("NonPublished", "Custom")
+    cbn("PublishRouteEntries", **route)
+    (after,) = cbn("DescribePublishedRouteEntries", **route).published_route_entries.published_route_entry
+    assert after.publish_status == "Published"
+    named: dict[str, Any] = {"transit_router_route_table_id": ids["table"]}
+    learned = cbn("ListTransitRouterRouteEntries", **named).transit_router_route_entries
+    assert networks.DC in [one.transit_router_route_entry_destination_cidr_block for one in learned]
+    rows = cbn("DescribeCenChildInstanceRouteEntries", **child).cen_route_entries.cen_route_entry
+    assert {one.destination_cidr_block for one in rows} >= {networks.DC, networks.USER}
+    route.pop("cen_id")
+    assert cbn("DescribeRouteConflict", **route).total_count == 0
+    cbn("WithdrawPublishedRouteEntries", **route, cen_id=ids["cen"])
+
+
+def _older_way(cbn: Cbn) -> None:
+    """Attaching a child instance makes a transit router where there is none, and everybody reaches everybody."""
+    cen, (vpc, _) = cbn("CreateCen").cen_id, networks.vpc(cbn.cloud, "10.20.0.0/16", "older")
+    region = cbn("DescribeChildInstanceRegions").regions.region[0].region_id
+    child: dict[str, Any] = {
+        "cen_id": cen,
+        "child_instance_id": vpc,
+        "child_instance_type": "VPC",
+        "child_instance_region_id": region,
+    }
+    cbn("AttachCenChildInstance", **child)
+    (shown,) = cbn("DescribeCenAttachedChildInstances", cen_id=cen).child_instances.child_instance
+    assert (shown.child_instance_id, shown.status) == (vpc, "Attached")
+    assert cbn("DescribeCenAttachedChildInstanceAttribute", **child).child_instance_attributes.cidr_block == (
+        "10.20.0.0/16"
+    )
+    (router,) = cbn("ListTransitRouters", cen_id=cen).transit_routers
+    (attachment,) = cbn("ListTransitRouterVpcAttachments", vpc_id=vpc).transit_router_attachments
+    assert attachment.transit_router_id == router.transit_router_id
+    assert cbn(
+        "ListTransitRouterRouteTablePropagations",
+        transit_router_attachment_id=attachment.transit_router_attachment_id,
+    ).total_count
+    cbn("DetachCenChildInstance", **child)
+    cbn("DeleteTransitRouter", transit_router_id=router.transit_router_id)
+    cbn("DeleteCen", cen_id=cen)
+
+
+def _labels(cbn: Cbn, ids: dict[str, str]) -> None:
+    named: dict[str, Any] = {"resource_type": "cen", "resource_id": [ids["cen"]]}
+    cbn("TagResources", **named, tag=[{"key": "k", "value": "v"}])
+    listed = cbn("ListTagResources", **named, page_size=50).tag_resources.tag_resource
+    assert {(one.tag_key, one.tag_value) for one in listed} == {("team", "net"), ("k", "v")}
+    cbn("UntagResources", **named, tag_key=["k"])
+    cbn("MoveResourceGroup", resource_type="cen", resource_id=ids["cen"], new_resource_group_id="rg-1")
+    assert cbn("DescribeCens", resource_group_id="rg-1").total_count == 1
+
+
 def _maps(cbn: Cbn, ids: dict[str, str]) -> None:
     named: dict[str, Any] = {"cen_id": ids["cen"], "cen_region_id": "cn-hangzhou"}
     made = cbn(
@@ -179,7 +278,7 @@ def _number(other: Cbn, bravo: CloudClient) -> int:
 
 def _away(cbn: Cbn, ids: dict[str, str]) -> None:
     for noun in ("Vpc", "Vbr", "Vpn"):
-        cbn(f"DeleteTransitRouter{noun}Attachment", transit_router_attachment_id=ids[noun])
+        cbn(f"DeleteTransitRouter{noun}Attachment", transit_router_attachment_id=ids[noun], force=True)
     cbn("DeleteTransitRouter", transit_router_id=ids["router"])
     cbn("DeleteCen", cen_id=ids["cen"])
 

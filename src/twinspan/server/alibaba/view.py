@@ -14,17 +14,26 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from twinspan.engine.quotas import limit_of
+from twinspan.engine.stored_routes import stored_routes
+from twinspan.model.attachment import AttachmentSpec
+from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.resource import Actor, Resource
 from twinspan.server.resources.error import NotFound
 from twinspan.server.resources.lookup import Lookup
 from twinspan.server.resources.port import Page, Query, ReadView
 from twinspan.wire.alibaba.listing import EVERYTHING
-from twinspan.wire.alibaba.view import Selected, Selection
+from twinspan.wire.alibaba.view import Route, Selected, Selection
 
 KEY_LENGTH = 16
 _LETTERS = string.ascii_letters + string.digits
 _LOWEST = 10**15
 _MOST_IDS = 200
+_BRING_ROUTES = (
+    "PhysicalConnection", "VirtualBorderRouter", "BgpGroup", "BgpPeer", "Vpc", "Vswitch", "RouteTable", "VpnGateway",
+    "CustomerGateway", "IpsecConnection", "DestinationRoute", "PolicyRoute",
+)  # fmt: skip
+"""Kinds that say what an attached network brings."""
+_NO_ROUTES = frozenset({"AttachmentGrant", "EndUser", "ResourceGroup"})
 
 
 class Source(Protocol):
@@ -113,6 +122,40 @@ class ServiceView:
     def account_named(self, text: str) -> str | None:
         """The account of that number or name; None: there is none."""
         return next((name for name in self._names() if text in {name, number_of(name)}), None)
+
+    def routes(self, table: Resource) -> tuple[Route, ...]:
+        """Every candidate of a route table of this account, chosen or not."""
+        resources = [one for kind in STORED_KINDS if kind not in _NO_ROUTES for one in self.all(kind)]
+        choices = stored_routes(table, [*resources, *self._granted(resources)])
+        return tuple(
+            Route(
+                destination=choice.route.destination,
+                status=choice.status,
+                reason=choice.reason,
+                network=choice.route.network,
+                origin=choice.route.origin,
+                next_hop_kind=choice.route.next_hop_kind,
+                next_hop=choice.route.next_hop,
+                source=choice.route.source,
+                as_path=choice.route.as_path,
+                preference=choice.route.preference,
+                communities=choice.route.communities,
+                entry=choice.route.entry,
+            )
+            for choice in choices
+        )
+
+    def _granted(self, own: list[Resource]) -> list[Resource]:
+        """The networks of other accounts that this account's transit routers attach, with what makes their routes."""
+        ids = {one.id for one in own}
+        attached = [one.spec for one in own if isinstance(one.spec, AttachmentSpec)]
+        networks = {spec.vpc or spec.virtual_border_router or spec.ipsec_connection for spec in attached} - ids
+        foreign = (self._stored.get(network) for network in networks)
+        found = []
+        for account in {network.account for network in foreign if network is not None}:
+            view = self.of(account)
+            found += [replace(one, site="") for kind in _BRING_ROUTES for one in view.all(kind)]
+        return found
 
     def quota(self, name: str) -> int:
         """How many there may be, as the operator or the cloud set it. Raises KeyError for a name that is no quota."""

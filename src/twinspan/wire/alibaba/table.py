@@ -9,10 +9,15 @@ from twinspan.wire.alibaba import (
     bgp,
     cbn_attachment,
     cbn_cen,
+    cbn_child_instance,
     cbn_grant,
     cbn_health_check,
+    cbn_publication,
+    cbn_route_entry,
     cbn_route_map,
     cbn_route_table,
+    cbn_route_view,
+    cbn_tag,
     cbn_transit_router,
     customer_gateway,
     diagnosis,
@@ -60,6 +65,11 @@ _TABLES: tuple[tuple[Action, ...], ...] = (
     cbn_grant.ACTIONS,
     cbn_health_check.ACTIONS,
     cbn_route_map.ACTIONS,
+    cbn_route_entry.ACTIONS,
+    cbn_child_instance.ACTIONS,
+    cbn_route_view.ACTIONS,
+    cbn_publication.ACTIONS,
+    cbn_tag.ACTIONS,
 )
 
 ACTIONS: dict[tuple[str, str], Action] = {

@@ -12,9 +12,9 @@ from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.resource import Resource
 from twinspan.wire.alibaba.action import VPC, Action, Compose, Compute, Done, Plan, Step
 from twinspan.wire.alibaba.fault import Fault, malformed, missing, not_found
-from twinspan.wire.alibaba.listing import EVERYTHING, TOKENS, tokened
+from twinspan.wire.alibaba.listing import EVERYTHING, tokened
 from twinspan.wire.alibaba.shape import read_tags
-from twinspan.wire.alibaba.spelling import comma_list, spelled, switch
+from twinspan.wire.alibaba.spelling import comma_list, spelled, switch, whole
 from twinspan.wire.alibaba.view import Selection, View
 
 Types = Mapping[str, str]
@@ -98,7 +98,7 @@ def untag(types: Types) -> Any:
     return plan
 
 
-def tags(types: Types) -> Any:
+def tags(types: Types, into: str) -> Any:
     """ListTagResources: one row for each tag of each resource."""
 
     def answer(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
@@ -118,7 +118,7 @@ def tags(types: Types) -> Any:
             for key, value in one.spec.tags.items()
             if not wanted or key in wanted
         ]
-        found = tokened(rows, given, "TagResources.TagResource", most=50)
+        found = tokened(rows, given, into, most=50)
         if isinstance(found, Fault):
             return found
         return {name: part for name, part in found.items() if name in {"TagResources", "NextToken"}}
@@ -146,27 +146,39 @@ _KEYS = (spelled("keys", "TagKey", comma_list), spelled("all", "All", switch))
 _GROUP = spelled("group", "NewResourceGroupId")
 
 
-def actions(version: str, names: tuple[str, str, str], types: Types) -> tuple[Action, ...]:
+def actions(
+    version: str,
+    names: tuple[str, str, str],
+    types: Types,
+    *,
+    region: bool = True,
+    into: str = "TagResources.TagResource",
+    limit: str = "MaxResults",
+) -> tuple[Action, ...]:
     """The three actions of a product: TagResources, UntagResources, ListTagResources, as it calls them."""
     put, take, show = names
+    paging = (spelled("next_token", "NextToken"), spelled("max_results", limit, whole))
     return (
         Action(
             name=put,
             version=version,
             does=Compose((_TYPE, _IDS, _TAGS), tag(types)),
             needs=("ResourceId", "ResourceType", "Tag"),
+            region=region,
         ),
         Action(
             name=take,
             version=version,
             does=Compose((_TYPE, _IDS, *_KEYS), untag(types)),
             needs=("ResourceId", "ResourceType"),
+            region=region,
         ),
         Action(
             name=show,
             version=version,
-            does=Compute((_TYPE, _IDS, _TAGS, *TOKENS), tags(types)),
+            does=Compute((_TYPE, _IDS, _TAGS, *paging), tags(types, into)),
             needs=("ResourceType",),
+            region=region,
         ),
     )
 

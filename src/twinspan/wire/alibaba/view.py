@@ -38,6 +38,29 @@ class Selected(Struct, frozen=True, kw_only=True):
     next: tuple[str, str] | None = None
 
 
+class Route(Struct, frozen=True, kw_only=True):
+    """One route of a table, and what became of it."""
+
+    destination: str
+    status: str
+    """Active, Standby, Candidate, Rejected or Prohibited."""
+    reason: str
+    network: str
+    """vpc, vbr, vpn, ccn: the sort of network that brought it."""
+    origin: str
+    """system, static, bgp."""
+    next_hop_kind: str
+    next_hop: str
+    """Id."""
+    source: str
+    """Id of the network that brought it; empty: people wrote it."""
+    as_path: tuple[int, ...] = ()
+    preference: int = 50
+    communities: tuple[str, ...] = ()
+    entry: bool = False
+    """Somebody wrote it into this table."""
+
+
 class View(Protocol):
     """Of one account, as of one moment. Resources are settled; secrets in them are there."""
 
@@ -63,6 +86,9 @@ class View(Protocol):
 
     def account_named(self, text: str) -> str | None:
         """The account of that number or name; None: there is none."""
+
+    def routes(self, table: Resource) -> tuple[Route, ...]:
+        """Every candidate of a route table of this account, chosen or not."""
 
     def quota(self, name: str) -> int:
         """How many there may be, as the operator or the cloud set it. Raises KeyError for a name that is no quota."""
