@@ -52,6 +52,8 @@ class Hub:
 
     def left(self, front: Front) -> None: ...
 
+    def refused_body(self) -> None: ...
+
     def request(self, front: Front, request: HttpRequest) -> None:
         self.requests.append(request)
         front.answer(Answer(status=200, body=b"{}"))
