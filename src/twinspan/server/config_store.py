@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from twinspan.model.secret import Secret
+from twinspan.server.resources.seal import is_sealed
 from twinspan.server.services import WantedConfig
 from twinspan.server.store import DeviceStore
 from twinspan.wire.cloud_connection.services import ConfigTaken
@@ -35,7 +37,7 @@ class ConfigState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigTable:
-    """The newest wanted config of each device."""
+    """The newest wanted config of each device, sealed as a whole where the store has a key: there are secrets in it."""
 
     def __init__(self, store: DeviceStore) -> None:
         self._store = store
@@ -45,12 +47,12 @@ class ConfigTable:
         row = self._store.hot.execute(
             "SELECT generation, digest, config FROM wanted_config WHERE serial = ?", (serial,)
         ).fetchone()
-        return WantedConfig(generation=row[0], digest=row[1], config=row[2]) if row else None
+        return self._config(serial, *row) if row else None
 
     def want(self, serial: str, config: WantedConfig) -> None:
         """On disk before it returns."""
         with self._store.change() as connection:
-            connection.execute(_WANT, _values(serial, config))
+            connection.execute(_WANT, self._values(serial, config))
 
     def replace(self, serial: str, digest: str, config: WantedConfig) -> bool:
         """`want`, if the one that is wanted now is still the one of that digest. Whether it was."""
@@ -58,7 +60,7 @@ class ConfigTable:
             found = connection.execute("SELECT digest FROM wanted_config WHERE serial = ?", (serial,)).fetchone()
             same = found is not None and found[0] == digest
             if same:
-                connection.execute(_WANT, _values(serial, config))
+                connection.execute(_WANT, self._values(serial, config))
         return same
 
     def of_site(self, owner: str, site: str, serials: Iterable[str] = ()) -> dict[str, WantedConfig]:
@@ -69,7 +71,7 @@ class ConfigTable:
             f"WHERE device.owner = ? AND (site = ? OR serial IN ({', '.join('?' * len(named))}))",
             (owner, site, *named),
         )
-        return {row[0]: WantedConfig(generation=row[1], digest=row[2], config=row[3]) for row in rows}
+        return {row[0]: self._config(*row) for row in rows}
 
     def sites_of(self, serials: Sequence[str]) -> frozenset[tuple[str, str]]:
         """Owner and site of these devices, as their configs say it."""
@@ -108,14 +110,26 @@ class ConfigTable:
         ).fetchall()
         return (rows[-1][0] if rows else revision), tuple(serial for _, serial in rows)
 
+    def _config(self, serial: str, generation: int, digest: str, kept: bytes) -> WantedConfig:
+        if is_sealed(kept) and self._store.seal is not None:
+            kept = self._store.seal.unseal(kept.decode(), place_of(serial)).reveal().encode()
+        return WantedConfig(generation=generation, digest=digest, config=kept)
+
+    def _values(self, serial: str, config: WantedConfig) -> tuple[str | int | bytes, ...]:
+        try:
+            site = msgspec.json.decode(config.config, type=_OfSite).site
+        except msgspec.DecodeError:
+            site = ""
+        kept = config.config
+        if self._store.seal is not None:
+            kept = self._store.seal.seal(Secret(kept.decode()), place_of(serial)).encode()
+        return serial, config.generation, config.digest, kept, site
+
 
 class _OfSite(msgspec.Struct):
     site: str = ""
 
 
-def _values(serial: str, config: WantedConfig) -> tuple[str | int | bytes, ...]:
-    try:
-        site = msgspec.json.decode(config.config, type=_OfSite).site
-    except msgspec.DecodeError:
-        site = ""
-    return serial, config.generation, config.digest, config.config, site
+def place_of(serial: str) -> str:
+    """Where a device's config is sealed for."""
+    return f"wanted-config {serial}"

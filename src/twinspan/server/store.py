@@ -17,6 +17,7 @@ import msgspec
 from twinspan.engine.epoch import QUARANTINE_S, Swap
 from twinspan.server.database import place as places
 from twinspan.server.database.connection import Connection, open_connection
+from twinspan.server.resources.seal import SealKey
 from twinspan.wire.cloud_connection.messages import Verifier
 
 FILE_NAME = places.FILE_NAME
@@ -119,9 +120,12 @@ WHERE serial = ? AND credential_id = ? AND credential = 'token' AND token_used_a
 class DeviceStore:
     """One per process; not shared between threads."""
 
-    def __init__(self, place: Path | str) -> None:
-        """`place` is the database's file or URL; it is made if it is not there. Raises Unavailable or Rejected."""
-        self.place = place
+    def __init__(self, place: Path | str, seal: SealKey | None = None) -> None:
+        """`place` is the database's file or URL; it is made if it is not there. `seal`: for what is secret in it.
+
+        Raises Unavailable or Rejected.
+        """
+        self.place, self.seal = place, seal
         self.hot = open_connection(place, "NORMAL")
         self.durable = open_connection(place, "FULL")
 

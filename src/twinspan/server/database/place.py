@@ -10,18 +10,49 @@ import os
 import sqlite3
 from pathlib import Path
 
-from twinspan.model.errors import Unavailable
+from twinspan.model.errors import Rejected, Unavailable
+from twinspan.server.key_file import make_state_dir, read_private, write_private
 
 FILE_NAME = "twinspan.db"
 """In the state directory: everything that the server remembers."""
 FORMER_NAME = "devices.db"
 """What it was called while it held devices alone."""
+CHOICE_NAME = "database.url"
+"""The URL that a person has chosen: for its owner only, there may be a password in it."""
 SQLITE = "sqlite:///"
 
 
+def is_made(state_dir: Path) -> bool:
+    """Whether a server was made there."""
+    return any((state_dir / name).exists() for name in (FILE_NAME, FORMER_NAME, CHOICE_NAME))
+
+
 def database_url(state_dir: Path, given: str = "") -> str:
-    """The URL that was given, or that of the file in the state directory."""
-    return given or f"{SQLITE}{state_dir / FILE_NAME}"
+    """The URL that a person gives or has chosen, or that of the file in the state directory."""
+    choice = state_dir / CHOICE_NAME
+    if given:
+        return given
+    if choice.exists():
+        return read_private(choice).decode().strip()
+    return f"{SQLITE}{state_dir / FILE_NAME}"
+
+
+def choose_database(state_dir: Path, url: str) -> str:
+    """The database of a server that is being made, or of one that is: empty for the one it has.
+
+    It is written down, so that no command needs to be told again. Raises Rejected where the server has another.
+    """
+    if url and not is_made(state_dir):
+        make_state_dir(state_dir)
+        write_private(state_dir / CHOICE_NAME, f"{url}\n".encode())
+    chosen = database_url(state_dir)
+    if url and url != chosen:
+        raise Rejected(
+            f"the server in {state_dir} has another database",
+            remedy="leave --database out; to move it: twinspan backup FILE, then twinspan restore FILE --database URL "
+            "into a new --state-dir",
+        )
+    return chosen
 
 
 def sqlite_path(url: str) -> Path | None:

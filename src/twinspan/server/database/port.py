@@ -73,8 +73,11 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[Session]:
         """A snapshot: everything read in it was committed at its beginning."""
 
-    def writing(self) -> AbstractContextManager[Session]:
-        """The one writer, of all servers on this database. On disk when the block ends, or nothing of it happened."""
+    def writing(self, *, alone: bool = False) -> AbstractContextManager[Session]:
+        """The one writer of resources, of all servers on this database; `alone`: nor does anybody change devices.
+
+        On disk when the block ends, or nothing of it happened.
+        """
 
     def is_fatal(self, error: BaseException) -> bool:
         """Whether that error has ended the transaction, and not only the statement that raised it."""

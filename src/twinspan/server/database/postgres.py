@@ -24,6 +24,8 @@ from twinspan.server.database.sqlite_file import OUR_MISTAKE
 WRITE_LOCK = 0x7477696E7370616E
 """Of `pg_advisory_xact_lock`: the letters of the name, so that nobody else takes it."""
 MIGRATION_LOCK = WRITE_LOCK + 1
+DEVICE_LOCK = WRITE_LOCK + 2
+"""Of those who change devices: they and who changes resources need not wait for each other."""
 CONNECT_TIMEOUT_S = 3
 AWAY_S = 0.5
 """So long after a failure nobody tries to connect again: whoever waits for an answer gets one at once."""
@@ -141,12 +143,14 @@ class PostgresDatabase:
             raise translated(error, self._place) from error
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[PostgresSession]:
+    def writing(self, *, alone: bool = False) -> Iterator[PostgresSession]:
         with self._lock:
             try:
                 writer, self._writer = self._writer, None
                 writer = self._begun(writer, _BEGIN_WRITING)
                 try:
+                    if alone:
+                        writer.execute(f"SELECT pg_advisory_xact_lock({DEVICE_LOCK})".encode())
                     yield PostgresSession(writer)
                     writer.execute("COMMIT")
                     self._writer = writer

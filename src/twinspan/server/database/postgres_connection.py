@@ -23,12 +23,10 @@ from twinspan.server.database.sqlite_file import Durability
 from twinspan.server.database.storable import storable
 from twinspan.server.migrations import HEAD
 
-DEVICE_LOCK = postgres.WRITE_LOCK + 2
-"""Of `pg_advisory_xact_lock`: the resource store's writers need not wait for these."""
 AWAY_FACTOR = 4
 """Whoever waited long for a connection in vain does not try again soon: the event loop has other work."""
 
-_SPECIAL = {"BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({DEVICE_LOCK})".encode()}
+_SPECIAL = {"BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({postgres.DEVICE_LOCK})".encode()}
 
 
 def open_postgres(url: str, durability: Durability) -> PostgresConnection:

@@ -108,7 +108,8 @@ class SqliteDatabase:
             raise translated(error, self.path) from error
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[SqliteSession]:
+    def writing(self, *, alone: bool = False) -> Iterator[SqliteSession]:
+        """`alone` or not: a file has one writer."""
         with self._lock:
             try:
                 writer = self._usable_writer()

@@ -145,6 +145,11 @@ class SealKey:
         self._current, self._stamp = read.current, stamp
 
 
+def is_sealed(text: bytes) -> bool:
+    """Whether it looks like what `seal` makes."""
+    return text.startswith(f"{_MARK}:".encode())
+
+
 def _new_keys(known: dict[str, bytes]) -> _Keys:
     name = secrets.token_hex(4)
     return _Keys(current=name, keys={**known, name: secrets.token_bytes(KEY_BYTES)})
