@@ -19,7 +19,7 @@ CHECKS = (
 PARTS = {
     "resources": r"^/api/v1/(ipsec-connections|physical-connections)",
     "tables": r"^/api/v1/(route-tables|sites|apply)",
-    "devices": r"^/api/v1/(devices|events|accounts|whoami|openapi)",
+    "devices": r"^/api/v1/(devices|events|accounts|whoami|openapi|tokens|access-keys|quotas)",
 }
 """One generic implementation stands behind all kinds; these have every shape of field there is."""
 

@@ -66,6 +66,8 @@ async def test_a_list_is_filtered_sorted_and_paged(site: Site) -> None:
             break
         cursor = f"&cursor={page.value['next']}"
     assert seen == [f"cen-{n}" for n in range(7)]
+    third = await alice.ask("GET", "/cens?sort=name&limit=3&offset=6")
+    assert [one["name"] for one in third.value["items"]] == ["cen-6"]
     assert (await alice.ask("GET", "/cens?name=cen-1,cen-2")).value["total"] == 2
     assert (await alice.ask("GET", "/cens?text=n-3")).value["items"][0]["name"] == "cen-3"
     assert (await alice.ask("GET", "/cens?colour=red")).status == 422
@@ -117,6 +119,30 @@ async def test_a_token_does_what_its_role_and_scopes_say_until_it_expires(site: 
     gone = Rest(cloud, token(cloud, expires_at_ns=time.time_ns() - 1))
     assert (await gone.ask("GET", "/vpcs")).status == 401
     assert (await Rest(cloud).ask("GET", "/vpcs")).status == 401
+
+
+async def test_an_administrator_makes_and_takes_tokens_keys_and_quotas(site: Site) -> None:
+    cloud = await site.cloud()
+    root, alice = Rest(cloud, token(cloud, None)), Rest(cloud, token(cloud))
+    made = await root.ask("POST", "/tokens", {"account": "alice", "label": "ci", "role": "viewer"})
+    assert (made.status, made.value["label"]) == (201, "alice/ci")
+    viewer = Rest(cloud, made.value["token"])
+    assert (await viewer.ask("GET", "/vpcs")).status == 200
+    assert (await root.ask("DELETE", "/tokens/alice%2Fci")).status == 200
+    assert (await viewer.ask("GET", "/vpcs")).status == 401
+    key = await root.ask("POST", "/access-keys", {"account": "alice"})
+    assert key.value["secret"]
+    listed = await root.ask("GET", "/access-keys")
+    assert key.value["secret"].encode() not in listed.body
+    assert [one["id"] for one in listed.value["access_keys"]] == [key.value["id"]]
+    assert (await root.ask("DELETE", f"/access-keys/{key.value['id']}")).status == 200
+    await root.ask("PUT", "/quotas/alice/customer_gateways_per_account", {"limit": 1})
+    spec = {"ip_address": "198.51.100.7"}
+    assert (await alice.ask("POST", "/customer-gateways", {"spec": spec})).status == 201
+    refused = await alice.ask("POST", "/customer-gateways", {"spec": {"ip_address": "198.51.100.8"}})
+    assert (refused.status, refused.value["rule"]) == (409, "QuotaExceeded.customer_gateways_per_account")
+    for path in ("/tokens", "/access-keys", "/quotas/alice"):
+        assert (await alice.ask("GET", path)).status == 403
 
 
 async def test_a_request_with_a_key_happens_once_and_a_dry_run_never(site: Site) -> None:

@@ -15,9 +15,10 @@ from rich.table import Table
 
 from twinspan.cli.device_screen import console
 from twinspan.cli.server_state import DATABASE, JSON, STATE_DIR, open_store, require_state
-from twinspan.engine.quotas import BY_NAME, QUOTAS
+from twinspan.engine.quotas import BY_NAME
 from twinspan.model.errors import Rejected
 from twinspan.server.accounts import Accounts
+from twinspan.server.admin_access import ShownQuota, quotas_of
 from twinspan.server.database.place import database_url
 from twinspan.server.resources.port import ResourceStore
 from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
@@ -25,16 +26,6 @@ from twinspan.server.resources.seal import SealKey
 from twinspan.server.resources.sql_store import open_store as open_resources
 
 T = TypeVar("T")
-
-
-class ShownQuota(msgspec.Struct, frozen=True, kw_only=True):
-    """One limit of an account."""
-
-    name: str
-    limit: int
-    default: int
-    text: str
-    source: str
 
 
 def _with_store(state_dir: Path, database: str, account: str, do: Callable[[ResourceStore], T]) -> T:
@@ -76,15 +67,8 @@ def list_(account: str, state_dir: Path, database: str, as_json: bool) -> int:
       twinspan server quota list kiel
     """
 
-    def ask(store: ResourceStore) -> list[ShownQuota]:
-        limits = store.read(lambda view: {one.name: view.quota(account, one.name) for one in QUOTAS})
-        return [
-            ShownQuota(
-                name=one.name, limit=one.limit if limits[one.name] is None else limits[one.name] or 0,
-                default=one.limit, text=one.text, source=one.source,
-            )
-            for one in QUOTAS
-        ]  # fmt: skip
+    def ask(store: ResourceStore) -> tuple[ShownQuota, ...]:
+        return store.read(lambda view: quotas_of(view, account))
 
     found = _with_store(state_dir, database, account, ask)
     if as_json:

@@ -59,7 +59,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     devices: int
 
 
-class NewToken(msgspec.Struct, frozen=True, kw_only=True):
+class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to be made."""
 
     account: str | None
@@ -69,6 +69,11 @@ class NewToken(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
     expires_at_ns: int | None = None
     """None: never."""
+
+    @property
+    def full_label(self) -> str:
+        """As the list shows it."""
+        return f"{self.account or ADMINISTRATOR}/{self.label}"
 
 
 class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +161,7 @@ class Accounts:
         wrong = next((scope for scope in wish.scopes if not _SCOPE.fullmatch(scope)), None)
         if wrong is not None:
             raise Rejected(f"{wrong!r} cannot be a scope", remedy="for example vpcs, or devices:read")
-        token, label = _new_token(), f"{wish.account or ADMINISTRATOR}/{wish.label}"
+        token, label = _new_token(), wish.full_label
         values = (wish.account, now_ns, wish.role, " ".join(wish.scopes), wish.expires_at_ns)
         with self._store.change() as connection:
             if connection.execute("SELECT 1 FROM token WHERE label = ?", (label,)).fetchone():

@@ -16,7 +16,7 @@ import msgspec
 
 from twinspan.model.errors import Rejected, Retryable
 from twinspan.model.secret import encode_hook
-from twinspan.server import admin_accounts, admin_commands, admin_config, admin_devices
+from twinspan.server import admin_access, admin_accounts, admin_commands, admin_config, admin_devices
 from twinspan.server.accounts import Principal
 from twinspan.server.admin_described import DESCRIBED
 from twinspan.server.admin_route import Call, Office, Result, Route
@@ -49,6 +49,7 @@ FLAGS = frozenset({"dry_run"})
 """Fields of a query that mean something without a value."""
 ROUTES: tuple[Route, ...] = (
     admin_devices.ROUTES + admin_config.ROUTES + admin_commands.ROUTES + admin_accounts.ROUTES
+    + admin_access.ROUTES
     + apply_api.ROUTES + api.ROUTES + event_stream.ROUTES
     + (Route(method="GET", path="/openapi.json", function=serving(lambda: ROUTES, DESCRIBED)),)
 )  # fmt: skip

@@ -8,12 +8,15 @@ from __future__ import annotations
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_view import AddedPage, DevicePage, DeviceView
 from twinspan.model.site_apply import ApplyRequest, SitePlanned
+from twinspan.server.accounts import NewToken
+from twinspan.server.admin_access import AccessKeyPage, MadeAccessKey, MadeToken, NewQuota, QuotaPage, TokenPage
 from twinspan.server.admin_accounts import AccountPage, NewAccount, ShownToken, WhoAmI
 from twinspan.server.admin_commands import NewCommand
 from twinspan.server.admin_devices import EventPage, NewCredential, NewTags, ShownCode, ShownSecret
 from twinspan.server.commands import QueuedCommand
 from twinspan.server.config_store import ConfigState
 from twinspan.server.registry import NewDevice
+from twinspan.server.resources.access import NewAccessKey
 from twinspan.server.resources.openapi import Described
 
 _DEVICE = "/devices/{serial}"
@@ -42,6 +45,14 @@ DESCRIBED: dict[tuple[str, str], Described] = {
     ("POST", "/accounts"): Described(answer=ShownToken, status=201, body=NewAccount),
     ("POST", "/accounts/{name}/token"): Described(answer=ShownToken, status=201),
     ("DELETE", "/accounts/{name}"): Described(),
+    ("GET", "/tokens"): Described(answer=TokenPage),
+    ("POST", "/tokens"): Described(answer=MadeToken, status=201, body=NewToken),
+    ("DELETE", "/tokens/{label}"): Described(),
+    ("GET", "/access-keys"): Described(answer=AccessKeyPage),
+    ("POST", "/access-keys"): Described(answer=MadeAccessKey, status=201, body=NewAccessKey),
+    ("DELETE", "/access-keys/{id}"): Described(),
+    ("GET", "/quotas/{account}"): Described(answer=QuotaPage),
+    ("PUT", "/quotas/{account}/{name}"): Described(answer=QuotaPage, body=NewQuota),
     ("POST", "/apply"): Described(answer=SitePlanned, body=ApplyRequest, query=("dry_run", "account")),
     ("POST", "/sites/{id}/destroy"): Described(answer=SitePlanned, query=("dry_run", "plan", "account")),
     ("GET", "/sites/{id}/export"): Described(query=("account",)),

@@ -22,6 +22,7 @@ from twinspan.server.store import DeviceRow, DeviceStore
 from twinspan.server.unbinding import Unbinding
 
 if TYPE_CHECKING:
+    from twinspan.server.resources.access import AccessKeyTable
     from twinspan.server.resources.event_stream import Followers
     from twinspan.server.resources.writer import Writer
 
@@ -50,6 +51,7 @@ class Office:
         self.configs = ConfigTable(store)
         self.resources: Writer | None = None
         """The resource service; None: this server keeps none."""
+        self.access_keys: AccessKeyTable | None = None
         self.followers: Followers | None = None
         """Who follows its changes."""
         self.reports: Mapping[str, bytes] = {}

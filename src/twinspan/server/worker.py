@@ -111,6 +111,7 @@ class Worker:
         admin = Admin(office, options.resources.rate)
         self.resources = ResourceParts(options.resources, options.state_dir, self.store, admin.metrics)
         office.resources, office.followers = self.resources.writer, self.resources.followers
+        office.access_keys = self.resources.keys
         self.hub.admin = AdminDoor(admin, cli, PlainPaths(admin, self._gauges))
         self.hub.admin.compatible = self.resources.compatible
         self.peers = WorkerPeers(options.state_dir, self.hub, self.diagnostics, commands)

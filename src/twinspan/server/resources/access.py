@@ -33,7 +33,7 @@ class AccessKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     expires_at_ns: int | None
 
 
-class NewAccessKey(msgspec.Struct, frozen=True, kw_only=True):
+class NewAccessKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key to be made."""
 
     account: str

@@ -21,7 +21,7 @@ PAGE, MAX_PAGE = 50, 1000
 MAX_NAMED = 100
 """Ids or names in one query."""
 SORTS: tuple[Sort, ...] = get_args(Sort)
-FIELDS = ("account", "site", "id", "name", "text", "refers_to", "resource_group", "sort", "cursor", "limit")
+FIELDS = ("account", "site", "id", "name", "text", "refers_to", "resource_group", "sort", "cursor", "offset", "limit")
 """Beside tag.KEY."""
 
 
@@ -41,6 +41,10 @@ def list_query(call: Call, kind: Kind, account: str | None) -> Query:
     sort = next((one for one in SORTS if one == named), None)
     if sort is None:
         raise _wrong("sort", f"sort by {', '.join(SORTS)}, with - before it the other way round")
+    after = _after(call.query.get("cursor"), order)
+    offset = call.number("offset", 0, 2**53)
+    if after is not None and offset:
+        raise _wrong("offset", "give either a cursor or an offset")
     return Query(
         kind=kind.name,
         account=account,
@@ -54,7 +58,8 @@ def list_query(call: Call, kind: Kind, account: str | None) -> Query:
         sort=sort,
         descending=descending,
         limit=call.number("limit", PAGE, MAX_PAGE),
-        after=_after(call.query.get("cursor"), order),
+        after=after,
+        offset=offset,
     )
 
 

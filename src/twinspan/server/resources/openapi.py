@@ -19,7 +19,7 @@ from twinspan.model.kinds import STORED_KINDS, Kind
 from twinspan.server.admin_route import Call, Result, Route
 from twinspan.server.problem import Problem
 from twinspan.server.resources.api import ChangePage, UsePage
-from twinspan.server.resources.api_query import MAX_PAGE, SORTS
+from twinspan.server.resources.api_query import FIELDS, MAX_PAGE, SORTS
 from twinspan.server.resources.openapi_schema import Schema, ref, schemas
 from twinspan.wire.cloud_connection.messages import Failure
 
@@ -50,13 +50,13 @@ _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
 _QUERY: dict[str, Schema] = {
     "limit": _COUNT,
     "after": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    "offset": {"type": "integer", "minimum": 1, "maximum": 2**53},
     "before": {"type": "integer", "minimum": 1, "maximum": 2**62},
     "connected": _FLAG,
     "dry_run": _FLAG,
     "sort": {"enum": [*SORTS, *(f"-{one}" for one in SORTS)]},
     "cursor": {"type": "string", "description": "`next` of the page before."},
 }
-_LIST_QUERY = ("account", "site", "id", "name", "text", "refers_to", "resource_group", "sort", "cursor", "limit")
 
 
 def document(routes: tuple[Route, ...], described: dict[tuple[str, str], Described]) -> Schema:
@@ -72,7 +72,7 @@ def document(routes: tuple[Route, ...], described: dict[tuple[str, str], Describ
             continue
         operation = _described(route, own) if own is not None else _of_kind(route, kind)
         paths.setdefault(f"/api/v1{route.path}", {})[route.method.lower()] = operation
-    types = [Problem, Failure, UsePage, ChangePage]
+    types: list[type] = [Problem, Failure, UsePage, ChangePage]
     types += [one for item in described.values() for one in (item.answer, item.body) if one is not None]
     return {
         "openapi": "3.1.0",
@@ -109,7 +109,7 @@ def _of_kind(route: Route, kind: Kind | None) -> Schema:
     label = kind.label
     if rest == "":
         if route.method == "GET":
-            return _operation(route, f"List every {label}", ref(f"{kind.name}Page"), query=_LIST_QUERY)
+            return _operation(route, f"List every {label}", ref(f"{kind.name}Page"), query=FIELDS)
         body = _body(ref(f"{kind.name}New"), JSON, needed=True)
         found = _operation(route, f"Create a {label}", ref(kind.name), 201, query=("dry_run", "account"), body=body)
         found["responses"]["200"] = _answer(ref(kind.name), JSON)

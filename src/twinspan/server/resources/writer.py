@@ -64,18 +64,27 @@ class Writer:
         self, actor: Actor, work: Callable[[Operations], T], *, dry_run: bool = False, once: Once | None = None
     ) -> T:
         """`ResourceService.run` without keeping the event loop waiting. Raises what it raises."""
-        if self._queue.qsize() >= MAX_WAITING or self._loop is None:
-            raise Retryable("more changes wait than can be written", delay_s=BUSY_S, remedy="ask again in a moment")
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.put(_Item(self.service.unit(actor, work, dry_run=dry_run, once=once), future))
-        answer: T = self.service.answer(await future)
+        unit = self.service.unit(actor, work, dry_run=dry_run, once=once)
+        answer: T = self.service.answer(await self._written_soon(unit))
         return answer
+
+    async def set_quota(self, account: str, name: str, limit: int) -> None:
+        """What an operator allows an account."""
+        self.service.answer(await self._written_soon(lambda work: work.set_quota(account, name, limit)))
 
     async def ask(self, question: Callable[[], T]) -> T:
         """A question to the service that only reads."""
         return question() if self._reads_inline else await asyncio.to_thread(question)
 
     # ------------------------------------------------------------------------------------------------- inside
+
+    def _written_soon(self, unit: Callable[[Work], Any]) -> asyncio.Future[Any]:
+        """Queue it. Raises Retryable if too much waits."""
+        if self._queue.qsize() >= MAX_WAITING or self._loop is None:
+            raise Retryable("more changes wait than can be written", delay_s=BUSY_S, remedy="ask again in a moment")
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.put(_Item(unit, future))
+        return future
 
     def _write(self) -> None:
         """The thread."""
