@@ -83,8 +83,11 @@ def print_device(device: DeviceView) -> None:
 
 
 def print_events(events: Sequence[Event], with_serial: bool) -> None:
-    """Oldest first, as a log is read."""
-    for event in reversed(events):
+    """Oldest first, as a log is read. Devices tell late, and sometimes all at once, what they have seen."""
+    in_order = list(events)
+    in_order.reverse()  # what has the same time stays as it arrived
+    in_order.sort(key=lambda event: event.at_ns)
+    for event in in_order:
         serial = f"{event.serial or '-':<24} " if with_serial else ""
         epoch = f"epoch {event.epoch}" if event.epoch else ""
         click.echo(f"{_when(event.at_ns)}  {_plain(serial)}{event.kind:<18} {epoch:<9} {_plain(event.detail)}".rstrip())

@@ -157,7 +157,7 @@ class TelemetryService:
 class LogSink(Protocol):
     """Where lines of devices go."""
 
-    def lines(self, serial: str, epoch: int, message: LogLines) -> None:
+    def lines(self, serial: str, epoch: int, began_ns: int, message: LogLines) -> None:
         """Keep them."""
 
 
@@ -172,7 +172,7 @@ class LogService:
 
     def received(self, connection: Subconnection, message: ServiceMessage) -> None:
         if isinstance(message, LogLines):
-            self._sink.lines(connection.serial, connection.epoch, message)
+            self._sink.lines(connection.serial, connection.epoch, connection.tunnel.began_ns, message)
             connection.send(LogTaken(sequence=message.sequence))
         else:
             connection.socket.close(CloseCode.PROTOCOL, "no message of this service")

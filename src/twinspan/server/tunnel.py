@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 class Tunnel:
     """One live main connection."""
 
-    __slots__ = ("_hub", "epoch", "heard_ns", "limit_ns", "own_url", "serial", "services", "socket", "wanted")
+    __slots__ = (
+        "_hub", "began_ns", "epoch", "heard_ns", "limit_ns", "own_url", "serial", "services", "socket", "wanted",
+    )  # fmt: skip
 
     def __init__(self, hub: Hub, request: RegistrationRequest, epoch: int, own_url: str) -> None:
         self._hub = hub
         self.serial, self.epoch, self.wanted, self.own_url = request.serial, epoch, request.services, own_url
+        self.began_ns = wall_ns()
         self.limit_ns = int(silence_limit_s(request.keepalive_s, request.ping_s, request.dead_after_s) * NS_PER_S)
         """Longer silence than this is the end."""
         self.heard_ns = steady_ns()

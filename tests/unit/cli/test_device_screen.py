@@ -71,6 +71,18 @@ def test_events_read_like_a_log(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1].endswith("keepalive expired?[2J")
 
 
+def test_events_stand_in_the_order_of_their_times_whenever_they_arrived(capsys: pytest.CaptureFixture[str]) -> None:
+    newest_arrival_first = [
+        Event(serial="S1", at_ns=NOW - 10**9, kind="note", detail="link: lan0 up"),
+        Event(serial="S1", at_ns=NOW + 10**9, kind="note", detail="cloud: established"),
+        Event(serial="S1", at_ns=NOW, kind="connected", epoch=1),
+    ]
+    print_events(newest_arrival_first, with_serial=False)
+    assert [line.split()[2:4] for line in capsys.readouterr().out.splitlines()] == [
+        ["note", "link:"], ["connected", "epoch"], ["note", "cloud:"],
+    ]  # fmt: skip
+
+
 def test_a_file_full_of_faults_does_not_fill_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
     print_faults([Fault(field="serial", problem="bad", remedy="good", line=n) for n in range(MAX_FAULTS + 9)])
     complaint = capsys.readouterr().err
