@@ -17,6 +17,7 @@ from twinspan.model.failover_test_job import FailoverTestJobSpec
 from twinspan.model.fields import SEED_STEP_1
 from twinspan.model.physical_connection import PhysicalConnectionSpec
 from twinspan.model.refusal import Refusal
+from twinspan.model.route_table import RouteTableSpec
 from twinspan.model.virtual_border_router import VirtualBorderRouterSpec
 
 _USER = re.compile(r"[a-z0-9_]{3,24}\Z")
@@ -50,6 +51,10 @@ def field_quotas(case: Case) -> Iterator[Refusal]:
         limit = quotas.limit_of("routes_per_bgp_peer", case.limits)
         if spec.route_quota > limit:
             yield _over("routes_per_bgp_peer", "route_quota", spec.route_quota, limit)
+    if isinstance(spec, RouteTableSpec) and spec.transit_router:
+        limit = quotas.limit_of("routes_per_transit_router_table", case.limits)
+        if len(spec.entries) > limit:
+            yield _over("routes_per_transit_router_table", "entries", len(spec.entries), limit)
     limit = quotas.limit_of("tags_per_resource", case.limits)
     if len(spec.tags) > limit:
         yield _over("tags_per_resource", "tags", len(spec.tags), limit)

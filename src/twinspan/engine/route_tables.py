@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from twinspan.engine import addressing
+from twinspan.engine.quotas import limit_of
 from twinspan.engine.route_choice import Candidate, Choice, Network, choose, choose_by_weight
 from twinspan.engine.route_policy import apply_maps, hidden_denial
 from twinspan.model.attachment import AttachmentSpec
@@ -173,7 +174,7 @@ def _of_connection(site: Site, name: str, known: Known) -> Iterator[Candidate]:
         return
     gateways = [site.customer_gateways[t.customer_gateway] for t in tunnels_of(spec) if t.customer_gateway]
     as_path = (gateways[0].asn,) if gateways else ()
-    for prefix in site.data_center.prefixes:
+    for prefix in site.data_center.prefixes[: limit_of("bgp_routes_per_vpn_gateway")]:
         yield Candidate(
             destination=prefix,
             network="vpn",

@@ -18,6 +18,7 @@ from twinspan.engine.resource_rules import Verdict, judge, twin_routes
 from twinspan.model.data_center import DataCenterSpec
 from twinspan.model.gateway import GatewaySpec
 from twinspan.model.resource import Resource
+from twinspan.model.route_table import RouteEntry
 from twinspan.model.secret import Secret
 from twinspan.model.secret_source import SecretSource
 from twinspan.model.site import SiteSpec
@@ -273,6 +274,16 @@ def test_a_route_quota_stays_within_the_account_s_at_the_compatible_edge() -> No
     assert codes(group, CIRCUIT, vbr()) == set()
     assert codes(group, CIRCUIT, vbr(), edge="alibaba") == {"QuotaExceeded.routes_per_bgp_peer"}
     assert codes(group, CIRCUIT, vbr(), edge="alibaba", limits={"routes_per_bgp_peer": 200}) == set()
+
+
+def test_a_transit_router_s_table_holds_so_many_entries() -> None:
+    entries = tuple(
+        RouteEntry(destination=f"10.{number // 256}.{number % 256}.0/24", next_hop_kind="blackhole")
+        for number in range(2001)
+    )
+    table = resource("RouteTable", "vtb-1", transit_router="tr-1", entries=entries)
+    assert codes(table, *network()) == {"QuotaExceeded.routes_per_transit_router_table"}
+    assert codes(table, *network(), limits={"routes_per_transit_router_table": 2001}) == set()
 
 
 def test_names_follow_the_cloud_s_rules_at_its_own_edge() -> None:
