@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.topology.leftovers import end_in_good_order, remove_leftovers
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -68,6 +69,12 @@ class Bench:
                 return
             assert time.monotonic() < end, f"not within {deadline_s} s"
             await asyncio.sleep(0.03)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_behind() -> None:
+    end_in_good_order()
+    remove_leftovers()
 
 
 @pytest.fixture
