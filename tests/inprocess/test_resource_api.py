@@ -334,3 +334,21 @@ async def test_who_does_not_read_the_changes_is_dropped_and_counted(site: Site) 
     assert cloud.worker.resources.followers.count == 0
     assert b'reason="slow"} 1' in (await alice.ask("GET", "//metrics")).body
     connection.close()
+
+
+async def test_refused_requests_are_told_without_what_is_secret(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    cloud = await site.cloud()
+    alice = Rest(cloud, token(cloud, label="ci"))
+    await alice.ask("GET", "/vpcs/vpc-00000000000000000000?account=query-is-left-out")
+    await Rest(cloud, "twinspan_wrong-token").ask("GET", "/vpcs")
+    await alice.ask("GET", "/vpcs")
+    await cloud.stop()
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
+    assert [(line["status"], line.get("who", ""), line["reason"]) for line in lines] == [
+        (404, "alice/ci", "absent"),
+        (401, "", "no-token"),
+    ]
+    text = json.dumps(lines)
+    assert alice.token not in text
+    assert "wrong-token" not in text
+    assert "query-is-left-out" not in text

@@ -14,6 +14,7 @@ from twinspan.cli.server_first_start import first_start, own_names
 from twinspan.cli.server_state import DATABASE, STATE_DIR
 from twinspan.model.cloud_management import DEFAULT_PORT
 from twinspan.model.errors import Rejected
+from twinspan.server.request_log import LOGGED
 from twinspan.server.resources.parts import ResourceOptions
 from twinspan.server.resources.rate_limit import RateSettings
 from twinspan.server.run import MAX_WORKERS, run_server
@@ -82,6 +83,13 @@ from twinspan.server.worker import ServerOptions
     show_default=True,
     metavar="SECONDS",
     help="How long the compatible API says creating, changing and deleting take.",
+)
+@click.option(
+    "--log",
+    type=click.Choice(LOGGED),
+    default="refused",
+    show_default=True,
+    help="Which requests become lines of JSON on standard error.",
 )
 @click.option("--plain", is_flag=True, help="Without TLS, on loopback only: for measuring.")
 def run(state_dir: Path, port: int, workers: int, names: tuple[str, ...], **options: Any) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import AsyncIterator
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
@@ -19,7 +19,7 @@ from twinspan.model.secret import encode_hook
 from twinspan.server import admin_access, admin_accounts, admin_commands, admin_config, admin_devices
 from twinspan.server.accounts import Principal
 from twinspan.server.admin_described import DESCRIBED
-from twinspan.server.admin_route import Call, Office, Result, Route
+from twinspan.server.admin_route import Call, Office, Result, Route, RouteTable
 from twinspan.server.clock import steady_ns
 from twinspan.server.metrics import Metrics
 from twinspan.server.problem import (
@@ -44,6 +44,7 @@ from twinspan.server.resources.problems import service_problem, stale_problem
 from twinspan.server.resources.rate_limit import RateLimit, RateSettings
 
 PREFIX = "/api/v1"
+_BELOW = f"{PREFIX}/"
 MAX_QUERY_FIELDS = 40
 FLAGS = frozenset({"dry_run"})
 """Fields of a query that mean something without a value."""
@@ -54,10 +55,11 @@ ROUTES: tuple[Route, ...] = (
     + (Route(method="GET", path="/openapi.json", function=serving(lambda: ROUTES, DESCRIBED)),)
 )  # fmt: skip
 UNLIMITED = RateSettings(per_s=0)
+# What is answered may hold a secret that is shown once: no cache keeps it.
+_JSON = {"content-type": "application/json", "cache-control": "no-store", "x-content-type-options": "nosniff"}
+_PROBLEM = _JSON | {"content-type": CONTENT_TYPE}
 _BEARER = re.compile(r"Bearer +([!-~]{1,256})", re.IGNORECASE)
-_BY_AREA: dict[str, list[Route]] = {}
-for _route in ROUTES:
-    _BY_AREA.setdefault(_route.path.split("/")[1], []).append(_route)
+_TABLE = RouteTable(ROUTES)
 _OPEN_TO_ALL = frozenset({"whoami", "openapi.json"})
 """What every good token may read, whatever its scopes."""
 
@@ -105,13 +107,17 @@ class Admin:
 
     def principal(self, headers: dict[str, str], now_ns: int) -> Principal:
         """Who asks; for a WebSocket of a shell as well. Raises ProblemRaised with 401."""
-        found = _BEARER.fullmatch(headers.get("authorization", ""))
-        # Without a token the look-up is done all the same: the answer comes after the same time.
-        principal = self.office.accounts.authenticate(found.group(1) if found else "", now_ns)
+        principal = self.known(headers, now_ns)
         if principal is None:
             self.metrics.refused("native", "token")
             raise ProblemRaised(UNAUTHORIZED)
         return principal
+
+    def known(self, headers: dict[str, str], now_ns: int) -> Principal | None:
+        """Who shows a good token; None: nobody does."""
+        found = _BEARER.fullmatch(headers.get("authorization", ""))
+        # Without a token the look-up is done all the same: the answer comes after the same time.
+        return self.office.accounts.authenticate(found.group(1) if found else "", now_ns)
 
     async def _call(
         self, method: str, path: str, headers: dict[str, str], body: bytes, now_ns: int, address: str
@@ -121,11 +127,17 @@ class Admin:
         if wait_s is not None:
             self.metrics.refused("native", "rate")
             raise ProblemRaised(TOO_FAST, {"retry-after": str(max(1, math.ceil(wait_s)))})
-        url = urlsplit(path)
-        if not url.path.startswith(f"{PREFIX}/"):
+        place, _, query = path.partition("?")
+        if not place.startswith(_BELOW):
             raise ProblemRaised(NO_SUCH_PATH)
-        parts = [unquote(part) for part in url.path.removeprefix(f"{PREFIX}/").split("/")]
-        route, names = _find(method, parts)
+        parts = place[len(_BELOW) :].split("/")
+        if "%" in place:
+            parts = [unquote(part) for part in parts]
+        found = _TABLE.find(method, parts)
+        if found is None:
+            allow = _TABLE.allowed(parts)
+            raise ProblemRaised(not_allowed(allow) if allow else NO_SUCH_PATH)
+        route, names = found
         if route.administrator and not principal.administrator:
             raise ProblemRaised(ADMINISTRATOR_ONLY)
         if parts[0] not in _OPEN_TO_ALL and not principal.may_use(parts[0], change=route.changes):
@@ -134,7 +146,7 @@ class Admin:
             office=self.office,
             principal=principal,
             names=names,
-            query=_query(url.query) if url.query else {},
+            query=_query(query) if query else {},
             body=body,
             content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
             now_ns=now_ns,
@@ -142,18 +154,6 @@ class Admin:
             address=address,
         )
         return await route.function(call)
-
-
-def _find(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
-    allow = []
-    for route in _BY_AREA.get(parts[0], ()):
-        names = route.match(parts)
-        if names is None:
-            continue
-        if route.method == method:
-            return route, names
-        allow.append(route.method)
-    raise ProblemRaised(not_allowed(tuple(dict.fromkeys(allow))) if allow else NO_SUCH_PATH)
 
 
 def _query(text: str) -> dict[str, str]:
@@ -166,7 +166,7 @@ def _query(text: str) -> dict[str, str]:
 
 
 def _response(result: Result) -> AdminResponse:
-    headers = _headers("application/json") | dict(result.headers)
+    headers = {**_JSON, **result.headers} if result.headers else _JSON
     if result.stream is not None:
         return AdminResponse(status=result.status, headers=headers, body=b"", stream=result.stream)
     value = result.value
@@ -175,14 +175,9 @@ def _response(result: Result) -> AdminResponse:
 
 
 def _problem_response(found: Problem, more: dict[str, str] | None = None) -> AdminResponse:
-    headers = _headers(CONTENT_TYPE) | (more or {})
+    headers = _PROBLEM | (more or {})
     if found.status == 401:
         headers["www-authenticate"] = 'Bearer realm="twinspan"'
     if found.allow:
         headers["allow"] = ", ".join(found.allow)
     return AdminResponse(status=found.status, headers=headers, body=msgspec.json.encode(found))
-
-
-def _headers(content_type: str) -> dict[str, str]:
-    # What is answered may hold a secret that is shown once: no cache keeps it.
-    return {"content-type": content_type, "cache-control": "no-store", "x-content-type-options": "nosniff"}

@@ -17,13 +17,14 @@ from twinspan.drivers.websocket import WebSocket
 from twinspan.model.errors import TwinspanError
 from twinspan.server.admin import PREFIX, Admin, AdminResponse
 from twinspan.server.alibaba.door import DoorAnswer
-from twinspan.server.clock import wall_ns
+from twinspan.server.clock import steady_ns, wall_ns
 from twinspan.server.commands import QueuedCommand
 from twinspan.server.diagnostics import DiagnosticsService
 from twinspan.server.front import Front, HttpRequest
 from twinspan.server.hub import Hub
 from twinspan.server.plain_paths import PATHS, PlainPaths
 from twinspan.server.problem import ProblemRaised, problem
+from twinspan.server.request_log import MAX_PATH, RequestLine, RequestLog
 from twinspan.server.shell import CliService, Shell
 from twinspan.wire.cloud_connection.server import Answer
 
@@ -60,15 +61,21 @@ class CompatibleDoor(Protocol):
 class AdminDoor:
     """Between `Front` and the APIs."""
 
-    def __init__(self, admin: Admin, cli: CliService, plain_paths: PlainPaths | None = None) -> None:
+    def __init__(
+        self, admin: Admin, cli: CliService, plain_paths: PlainPaths | None = None, log: RequestLog | None = None
+    ) -> None:
         self._admin, self._cli = admin, cli
         self._plain_paths = plain_paths
+        self._log = log or RequestLog("none")
         self.compatible: CompatibleDoor | None = None
         """Whoever answers requests to `/`."""
 
     async def handle(self, front: Front, request: HttpRequest) -> None:
         """One request, answered."""
+        since_ns = steady_ns()
         response = await self._response(front, request)
+        if self._log.wants(response.status):
+            self._note(front, request, response, steady_ns() - since_ns)
         if response.status not in {401, 403}:
             front.stay()
         if response.stream is None:
@@ -82,8 +89,30 @@ class AdminDoor:
         return (name == "/" and self.compatible is not None) or (self._plain_paths is not None and name in PATHS)
 
     def refused_body(self) -> None:
-        """Counted."""
+        """Counted, and told."""
         self._admin.metrics.refused("front", "body")
+        if self._log.wants(413):
+            self._log.note(RequestLine(at_ns=wall_ns(), edge="front", status=413, reason="body"))
+
+    def _note(self, front: Front, request: HttpRequest, response: AdminResponse, took_ns: int) -> None:
+        path = request.path.partition("?")[0]
+        compatible = path == "/"
+        line = RequestLine(
+            at_ns=wall_ns(),
+            edge="alibaba" if compatible else "native",
+            method=request.method,
+            path=path[:MAX_PATH],
+            status=response.status,
+            took_ms=round(took_ns / 1e6, 3),
+            who="" if compatible else self._label(request.headers),
+            address=front.address,
+            reason=_reason(response),
+        )
+        self._log.note(line)
+
+    def _label(self, headers: dict[str, str]) -> str:
+        principal = self._admin.known(headers, wall_ns())
+        return principal.label if principal is not None else ""
 
     async def _response(self, front: Front, request: HttpRequest) -> AdminResponse:
         method, path, headers, address = request.method, request.path, request.headers, front.address
@@ -116,11 +145,7 @@ class AdminDoor:
 
     def is_known(self, headers: dict[str, str]) -> bool:
         """Whether they show a token that is good."""
-        try:
-            self._admin.principal(headers, wall_ns())
-        except ProblemRaised:
-            return False
-        return True
+        return self._admin.known(headers, wall_ns()) is not None
 
     def upgrade(self, request: HttpRequest) -> WebSocket | Answer:
         """GET /api/v1/devices/{serial}/shell?columns=..&rows=.. as a WebSocket."""
@@ -141,6 +166,23 @@ class AdminDoor:
         if isinstance(shell, Shell):
             return shell.websocket
         return _refusal(409, shell, "look at: twinspan device show")
+
+
+class _Why(msgspec.Struct):
+    """What of an error's body says why."""
+
+    type: str = ""
+    code: str = msgspec.field(name="Code", default="")
+
+
+def _reason(response: AdminResponse) -> str:
+    if response.status < 400:
+        return ""
+    try:
+        why = msgspec.json.decode(response.body, type=_Why)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return why.code or why.type.rpartition(":")[2]
 
 
 def _size(query: dict[str, list[str]], name: str, default: int) -> int:

@@ -39,6 +39,7 @@ from twinspan.server.line_log import LineLog
 from twinspan.server.peers import WorkerPeers
 from twinspan.server.plain_paths import PlainPaths
 from twinspan.server.report_board import ReportBoard
+from twinspan.server.request_log import Logged, RequestLog
 from twinspan.server.resources.parts import ResourceOptions, ResourceParts
 from twinspan.server.services import ConfigService, LogService, Service, TelemetryService
 from twinspan.server.shell import CliService
@@ -77,6 +78,8 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     budget: HandshakeBudget = HandshakeBudget()
     """Logins that one worker takes."""
     resources: ResourceOptions = ResourceOptions()
+    log: Logged = "refused"
+    """Which requests become lines on standard error."""
 
 
 class Worker:
@@ -112,7 +115,8 @@ class Worker:
         self.resources = ResourceParts(options.resources, options.state_dir, self.store, admin.metrics)
         office.resources, office.followers = self.resources.writer, self.resources.followers
         office.access_keys = self.resources.keys
-        self.hub.admin = AdminDoor(admin, cli, PlainPaths(admin, self._gauges))
+        self.request_log = RequestLog(options.log)
+        self.hub.admin = AdminDoor(admin, cli, PlainPaths(admin, self._gauges), self.request_log)
         self.hub.admin.compatible = self.resources.compatible
         self.peers = WorkerPeers(options.state_dir, self.hub, self.diagnostics, commands)
         if options.workers > 1:
@@ -193,6 +197,7 @@ class Worker:
             task.cancel()
         await pause(CLOSE_FRAMES_S)
         await self.resources.close()
+        self.request_log.close()
         self.events.flush(wall_ns())
         self.store.close()
 
