@@ -6,8 +6,8 @@ In: nothing. Out: types. Next: `admin_devices.py`, `admin_commands.py`, `admin_a
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -133,15 +133,37 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     def changes(self) -> bool:
         return self.method != "GET" and not self.reads
 
-    def match(self, parts: list[str]) -> dict[str, str] | None:
-        """The variable parts, if this path is meant."""
-        own = self.path.split("/")[1:]
-        if len(own) != len(parts):
-            return None
-        names: dict[str, str] = {}
-        for mine, theirs in zip(own, parts, strict=True):
-            if mine.startswith("{") and theirs:
-                names[mine[1:-1]] = theirs
-            elif mine != theirs:
-                return None
-        return names
+
+class RouteTable:
+    """Which route a path means. The first part of every path is a word, never a name."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._ways: dict[tuple[str, str, int], list[_Way]] = {}
+        for route in routes:
+            parts = route.path.split("/")[1:]
+            words = tuple((n, part) for n, part in enumerate(parts) if n and not part.startswith("{"))
+            names = tuple((n, part[1:-1]) for n, part in enumerate(parts) if part.startswith("{"))
+            self._ways.setdefault((route.method, parts[0], len(parts)), []).append(_Way(route, words, names))
+        self._methods = tuple(dict.fromkeys(route.method for route in routes))
+
+    def find(self, method: str, parts: list[str]) -> tuple[Route, dict[str, str]] | None:
+        """The route, and the variable parts of the path; an empty part is nobody's name."""
+        for route, words, names in self._ways.get((method, parts[0], len(parts)), ()):
+            if words and any(parts[n] != word for n, word in words):
+                continue
+            found = {name: parts[n] for n, name in names}
+            if "" not in found.values():
+                return route, found
+        return None
+
+    def allowed(self, parts: list[str]) -> tuple[str, ...]:
+        """The methods that the path takes."""
+        return tuple(method for method in self._methods if self.find(method, parts) is not None)
+
+
+class _Way(NamedTuple):
+    """A route, and what stands where in its path."""
+
+    route: Route
+    words: tuple[tuple[int, str], ...]
+    names: tuple[tuple[int, str], ...]

@@ -5,6 +5,7 @@ In: what was answered. Out: text in the exposition format 0.0.4. Next: `door.py`
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
@@ -26,8 +27,10 @@ class Metrics:
         answers = self._answers
         answers[edge, status] = answers.get((edge, status), 0) + 1
         took_s = took_ns / NS_PER_S
-        buckets = self._buckets.setdefault(edge, [0] * (len(BUCKETS_S) + 1))
-        buckets[next((n for n, limit in enumerate(BUCKETS_S) if took_s <= limit), len(BUCKETS_S))] += 1
+        buckets = self._buckets.get(edge)
+        if buckets is None:
+            buckets = self._buckets[edge] = [0] * (len(BUCKETS_S) + 1)
+        buckets[bisect_left(BUCKETS_S, took_s)] += 1
         self._sums[edge] = self._sums.get(edge, 0.0) + took_s
 
     def refused(self, edge: str, reason: str) -> None:

@@ -5,6 +5,7 @@ In: a look-up of the service. Out: a `View` for `twinspan.wire.alibaba`. Next: `
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 import string
@@ -45,12 +46,16 @@ class Source(Protocol):
     def list(self, query: Query) -> Page:
         """One page."""
 
+    def users_of(self, resource_id: str) -> tuple[Resource, ...]:
+        """What refers to it, oldest first."""
+
 
 class Question:
     """The service inside a question."""
 
     def __init__(self, view: ReadView, actor: Actor, now_ns: int) -> None:
         self._lookup = Lookup(view, actor, now_ns)
+        self._users: dict[str, tuple[Resource, ...]] = {}
 
     def get(self, kind: str, resource_id: str) -> Resource:
         """Raises NotFound."""
@@ -59,6 +64,13 @@ class Question:
     def list(self, query: Query) -> Page:
         """One page."""
         return self._lookup.page(query)
+
+    def users_of(self, resource_id: str) -> tuple[Resource, ...]:
+        """What refers to it, oldest first; asked once, since nothing changes while a question is answered."""
+        found = self._users.get(resource_id)
+        if found is None:
+            found = self._users[resource_id] = self._lookup.users_of(resource_id)
+        return found
 
 
 class ServiceView:
@@ -109,7 +121,7 @@ class ServiceView:
         """Those of a kind that mention the id, oldest first."""
         if not resource_id:
             return ()
-        return self.select(Selection(kind=kind, refers_to=(resource_id,), limit=EVERYTHING)).resources
+        return tuple(one for one in self._source.users_of(resource_id) if one.kind == kind)
 
     def all(self, kind: str) -> tuple[Resource, ...]:
         """Every one of a kind, oldest first."""
@@ -173,6 +185,7 @@ class ServiceView:
         return "".join(secrets.choice(_LETTERS) for _ in range(KEY_LENGTH))
 
 
+@functools.lru_cache(maxsize=1024)
 def number_of(account: str) -> str:
     """The same for the same name, everywhere; a name that is such a number already is left."""
     if len(account) == 16 and account.isdecimal():

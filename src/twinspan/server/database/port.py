@@ -70,8 +70,9 @@ class Database(Protocol):
     @property
     def dialect(self) -> DialectName: ...
 
-    def reading(self) -> AbstractContextManager[Session]:
-        """A snapshot: everything read in it was committed at its beginning."""
+    def reading(self, *, one: bool = False) -> AbstractContextManager[Session]:
+        """A snapshot: everything read in it was committed at its beginning. `one`: one statement will be asked, which
+        is a snapshot by itself."""
 
     def writing(self, *, alone: bool = False) -> AbstractContextManager[Session]:
         """The one writer of resources, of all servers on this database; `alone`: nor does anybody change devices.

@@ -132,7 +132,7 @@ class PostgresDatabase:
         self._away_reason: psycopg.Error | None = None
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[PostgresSession]:
+    def reading(self, *, one: bool = False) -> Iterator[PostgresSession]:
         try:
             connection = self._begun(self._idle.pop() if self._idle else None, _BEGIN_READING)
             try:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from twinspan.model.errors import TwinspanError
 from twinspan.server.database.port import DialectName, Row, Statement, Values
 from twinspan.server.database.sqlite_file import connect, connection_is_lost, translated
 
@@ -75,6 +76,36 @@ class SqliteSession:
         self._connection.execute("RELEASE work")
 
 
+class _Reading:
+    """A question. A class of its own, since a generator would take longer than what is asked in it."""
+
+    __slots__ = ("_begun", "_database", "_one")
+
+    def __init__(self, database: SqliteDatabase, one: bool) -> None:
+        self._database, self._one = database, one
+        self._begun: sqlite3.Connection | None = None
+
+    def __enter__(self) -> SqliteSession:
+        try:
+            connection = self._database.reader()
+            # A question inside a question has the same snapshot.
+            if not self._one and not connection.in_transaction:
+                connection.execute("BEGIN")
+                self._begun = connection
+        except sqlite3.Error as error:
+            raise self._database.reading_failed(error) from error
+        return SqliteSession(connection)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if self._begun is not None:
+                _undo(self._begun)
+        except sqlite3.Error as late:
+            raise self._database.reading_failed(late) from late
+        if isinstance(error, sqlite3.Error):
+            raise self._database.reading_failed(error) from error
+
+
 class SqliteDatabase:
     """A file that exists and has the right revision (`migrate.py`)."""
 
@@ -90,22 +121,8 @@ class SqliteDatabase:
         self._era = 0
         """Readers of an earlier one are stale: something was wrong with the file."""
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[SqliteSession]:
-        try:
-            connection = self._reader()
-            if connection.in_transaction:  # a question inside a question has the same snapshot
-                yield SqliteSession(connection)
-                return
-            connection.execute("BEGIN")
-            try:
-                yield SqliteSession(connection)
-            finally:
-                _undo(connection)
-        except sqlite3.Error as error:
-            if connection_is_lost(error):
-                self._era += 1
-            raise translated(error, self.path) from error
+    def reading(self, *, one: bool = False) -> _Reading:
+        return _Reading(self, one)
 
     @contextlib.contextmanager
     def writing(self, *, alone: bool = False) -> Iterator[SqliteSession]:
@@ -145,7 +162,8 @@ class SqliteDatabase:
             self._inode = _inode(self.path)
         return self._writer
 
-    def _reader(self) -> sqlite3.Connection:
+    def reader(self) -> sqlite3.Connection:
+        """This thread's."""
         kept: tuple[int, sqlite3.Connection] | None = getattr(self._threads, "kept", None)
         if kept is not None and kept[0] == self._era:
             return kept[1]
@@ -156,6 +174,12 @@ class SqliteDatabase:
         self._threads.kept = (self._era, connection)
         self._readers.append(connection)
         return connection
+
+    def reading_failed(self, error: sqlite3.Error) -> TwinspanError:
+        """What it means to whoever asks; where the file is to blame, every reader opens it again."""
+        if connection_is_lost(error):
+            self._era += 1
+        return translated(error, self.path)
 
     def _drop_writer(self) -> None:
         if self._writer is not None:

@@ -19,6 +19,8 @@ from twinspan.server.resources.seal import SealKey
 from twinspan.server.store import DeviceStore
 
 ID_PREFIX = "TSAK"
+MAX_OPENED = 1000
+"""Keys whose secrets are kept open. Whether a key is there still, and of what account, the file says each time."""
 _ID_BYTES, _SECRET_BYTES = 10, 30
 
 
@@ -49,14 +51,25 @@ class AccessKeyTable:
 
     def __init__(self, store: DeviceStore, seal: SealKey) -> None:
         self._store, self._seal = store, seal
+        self._opened: dict[tuple[str, bytes], Secret] = {}
+        """Secrets by what they are sealed as: opening one takes longer than checking a signature with it."""
 
     def find_access_key(self, access_key_id: str, now_ns: int) -> AccessKey | None:
         """None: there is none, or it has expired."""
         row = self._store.hot.execute(_FIND, (access_key_id,)).fetchone()
         if row is None or (row[3] is not None and row[3] <= now_ns):
             return None
-        secret = self._seal.unseal(bytes(row[2]).decode(), place_of(access_key_id))
+        secret = self._opened.get((access_key_id, row[2]))
+        if secret is None:
+            secret = self._open(access_key_id, row[2])
         return AccessKey(id=access_key_id, secret=secret, account=row[0], role=row[1])
+
+    def _open(self, access_key_id: str, sealed: bytes) -> Secret:
+        secret = self._seal.unseal(bytes(sealed).decode(), place_of(access_key_id))
+        if len(self._opened) >= MAX_OPENED:
+            self._opened.clear()
+        self._opened[access_key_id, sealed] = secret
+        return secret
 
     def add(self, wish: NewAccessKey, now_ns: int) -> tuple[str, Secret]:
         """Id and secret of a new key. Raises Rejected."""

@@ -46,10 +46,20 @@ class Shape(NamedTuple):
     after: bool
 
     @property
+    def one_id(self) -> bool:
+        """Whether a single id is all that is asked for."""
+        return self.ids == 1 and not self.after and not self._filtered
+
+    @property
     def whole_kind(self) -> bool:
         """Whether the total is known without counting."""
-        filters = (self.site, self.ids, self.names, self.refers_to, self.tags, self.resource_group, self.phase)
-        return not any(filters) and not self.text
+        return not self.ids and not self._filtered
+
+    @property
+    def _filtered(self) -> bool:
+        return bool(
+            self.site or self.names or self.refers_to or self.tags or self.resource_group or self.phase or self.text
+        )
 
 
 def shape_of(query: Query, dialect: DialectName) -> Shape:
@@ -111,6 +121,14 @@ def page_statement(shape: Shape) -> Statement:
 def count_statement(shape: Shape) -> Statement:
     """How many there are on all pages."""
     return Statement(select(func.count()).select_from(RESOURCE).where(*_conditions(shape)), shape.dialect)
+
+
+@functools.cache
+def users_statement(dialect: DialectName) -> Statement:
+    """Resources that mention one."""
+    mentions = select(REFERENCE.c.source_id).where(REFERENCE.c.target_id == text("id")).distinct().subquery()
+    read = mentions.join(RESOURCE, R.id == mentions.c.source_id).outerjoin(STATUS, STATUS.c.id == R.id)
+    return Statement(select(*ROW).select_from(read).order_by(R.created_ns, R.id), dialect)
 
 
 def _behind(shape: Shape, column: Any) -> ColumnElement[bool]:

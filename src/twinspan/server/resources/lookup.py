@@ -38,7 +38,7 @@ class Lookup:
     def get(self, kind: str, id_or_name: str) -> Resource:
         """As it is now. Raises NotFound."""
         resource = self._view.get(id_or_name)
-        if resource is not None and resource.kind == kind and self._may_see(resource):
+        if resource is not None and resource.kind == kind and may_see(self._actor, resource):
             now = settled(resource, self._now_ns)
             if now.phase != DELETED:
                 return now
@@ -149,10 +149,13 @@ class Lookup:
                 uses.append(use)
         return tuple(uses)
 
-    # ------------------------------------------------------------------------------------------------- inside
+    def users_of(self, resource_id: str) -> tuple[Resource, ...]:
+        """The resources that refer to it, as they are now, oldest first; of this actor alone."""
+        visible = (one for one in self._view.users_of(resource_id) if may_see(self._actor, one))
+        now = (settled(one, self._now_ns) for one in visible)
+        return tuple(one for one in now if one.phase != DELETED)
 
-    def _may_see(self, resource: Resource) -> bool:
-        return resource.account == self._actor.account or self._everything
+    # ------------------------------------------------------------------------------------------------- inside
 
     def _named(self, kind: str, name: str, site: str) -> list[Resource]:
         """Those of that name; in the site, if there is one in it."""
@@ -166,7 +169,7 @@ class Lookup:
     def _mentioned(self, mention: Mention, spec: ResourceSpec, site: str) -> str | Refusal:
         target = self._view.get(mention.target)
         if target is not None and target.kind == mention.kind:
-            visible = self._may_see(target) or self._granted(target, spec)
+            visible = may_see(self._actor, target) or self._granted(target, spec)
             if visible and settled(target, self._now_ns).phase != DELETED:
                 return target.id
         named = self._named(mention.kind, mention.target, site) if self._actor.edge != "alibaba" else []
@@ -206,6 +209,11 @@ class Lookup:
         for use in users:
             if use.source_kind == "IpsecConnection":
                 self._gather(found, (further.source_id for further in self._view.referring_to(use.source_id)))
+
+
+def may_see(actor: Actor, resource: Resource) -> bool:
+    """Its owner may, and whoever is for the whole server and has not said an account."""
+    return resource.account == actor.account or not actor.account
 
 
 def _absent(mention: Mention, problem: str, remedy: str) -> Refusal:

@@ -83,6 +83,10 @@ class Operations:
         """One page of what the actor may see."""
         return self._lookup.page(query)
 
+    def users_of(self, resource_id: str) -> tuple[Resource, ...]:
+        """The resources of this actor that refer to it, oldest first."""
+        return self._lookup.users_of(resource_id)
+
     def uses(self, kind: str, resource_id: str) -> tuple[Reference, ...]:
         """What refers to it."""
         return self._lookup.users(self.get(kind, resource_id))

@@ -118,6 +118,9 @@ class ReadView(Protocol):
     def referring_to(self, resource_id: str) -> tuple[Reference, ...]:
         """What uses this?"""
 
+    def users_of(self, resource_id: str) -> tuple[Resource, ...]:
+        """The resources themselves that use it, whoever owns them, oldest first."""
+
     def changes(
         self, *, after: int, account: str | None, resource_id: str | None = None, limit: int = 500
     ) -> tuple[Change, ...]:
@@ -163,6 +166,9 @@ class StaleWrite(Exception):
 
 class ResourceStore(Protocol):
     """One store; its methods may be called from several threads."""
+
+    def get(self, resource_id: str) -> Resource | None:
+        """As `ReadView.get`, where nothing else is asked. Raises Retryable while the database cannot be reached."""
 
     def read(self, ask: Callable[[ReadView], T]) -> T:
         """Answer a question. Raises Retryable while the database cannot be reached."""

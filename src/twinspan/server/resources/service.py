@@ -22,7 +22,7 @@ from twinspan.model.resource import DELETED, DELETING, Actor, Resource
 from twinspan.model.secret import decode_hook, encode_hook
 from twinspan.server.resources.checks import may_write
 from twinspan.server.resources.error import ServiceError
-from twinspan.server.resources.lookup import Lookup
+from twinspan.server.resources.lookup import Lookup, may_see
 from twinspan.server.resources.operations import Operations, ServiceSettings
 from twinspan.server.resources.port import Page, Query, Reference, Remembered, ResourceStore, Work
 from twinspan.server.resources.spec_text import masked
@@ -180,7 +180,12 @@ class ResourceService:
 
     def get(self, actor: Actor, kind: str, resource_id: str) -> Resource:
         """As it is now. Raises NotFound."""
-        return self.store.read(lambda view: Lookup(view, actor, self.clock()).get(kind, resource_id))
+        now_ns, found = self.clock(), self.store.get(resource_id)
+        if found is not None and found.kind == kind and may_see(actor, found):
+            now = settled(found, now_ns)
+            if now.phase != DELETED:
+                return now
+        return self.store.read(lambda view: Lookup(view, actor, now_ns).get(kind, resource_id))
 
     def list(self, actor: Actor, query: Query) -> Page:
         """One page of what the actor may see."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from twinspan.model.errors import TwinspanError
+from twinspan.model.resource import Resource
 from twinspan.server.clock import wall_ns
 from twinspan.server.database.migrate import open_database
 from twinspan.server.database.port import Database
@@ -43,6 +44,11 @@ class SqlStore:
         """Answer a question. Raises Retryable while the database cannot be reached."""
         with self.database.reading() as session:
             return ask(SqlView(session, self.database.dialect, self.key))
+
+    def get(self, resource_id: str) -> Resource | None:
+        """One resource, whoever owns it."""
+        with self.database.reading(one=True) as session:
+            return SqlView(session, self.database.dialect, self.key).get(resource_id)
 
     def change(self, work: Callable[[Work], T]) -> T:
         """Run a unit of work: whatever it raises undoes it. Raises Retryable while the database cannot take it."""

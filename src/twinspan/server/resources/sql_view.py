@@ -17,6 +17,7 @@ from twinspan.server.resources.listing import (
     count_statement,
     page_statement,
     shape_of,
+    users_statement,
     values_of,
 )
 from twinspan.server.resources.port import Change, Page, Query, Reference
@@ -48,11 +49,16 @@ class SqlView:
 
     def list(self, query: Query) -> Page:
         """One page. Raises Rejected for a cursor that is none."""
-        shape, values = shape_of(query, self._dialect), values_of(query)
+        shape = shape_of(query, self._dialect)
+        if shape.one_id and not query.offset and query.limit:
+            return self._alone(query)
+        values = values_of(query)
         rows = self._session.rows(page_statement(shape), values)
         found = self._resources(rows[: query.limit])
         more = len(rows) > len(found) and found
-        if not shape.whole_kind:
+        if not shape.after and not more and (found or not query.offset):
+            total = query.offset + len(found)  # this is the end of the list
+        elif not shape.whole_kind:
             counted = self._session.row(count_statement(shape), values)
             total = counted[0] if counted else 0
         elif query.account is not None:
@@ -76,6 +82,10 @@ class SqlView:
         rows = self._session.rows(self._sql.referring_to, {"id": storable(resource_id)})
         return tuple(Reference(source_kind=row[0], source_id=row[1], field=row[2], target_id=row[3]) for row in rows)
 
+    def users_of(self, resource_id: str) -> tuple[Resource, ...]:
+        """The resources that use it, oldest first."""
+        return self._resources(self._session.rows(users_statement(self._dialect), {"id": storable(resource_id)}))
+
     def changes(
         self, *, after: int, account: str | None, resource_id: str | None = None, limit: int = 500
     ) -> tuple[Change, ...]:
@@ -94,6 +104,13 @@ class SqlView:
         """What an operator has set; None: the default holds."""
         row = self._session.row(self._sql.quota, {"account": account, "name": name})
         return None if row is None else int(row[0])
+
+    def _alone(self, query: Query) -> Page:
+        """A list of one id: what programs ask most."""
+        found = self.get(query.ids[0])
+        fits = found is not None and found.kind == query.kind and query.account in (None, found.account)
+        resources = (found,) if found is not None and fits else ()
+        return Page(resources=resources, total=len(resources), next=None)
 
     def _resources(self, rows: Sequence[Row]) -> tuple[Resource, ...]:
         return tuple([resource_of(row, self._key) for row in rows])

@@ -266,6 +266,9 @@ def put(answer: dict[str, Any], path: str, value: Any) -> None:
     """Set what stands at a dotted path; None is left out."""
     if value is None:
         return
+    if "." not in path:
+        answer[path] = value
+        return
     *outer, last = path.split(".")
     for name in outer:
         answer = answer.setdefault(name, {})

@@ -74,7 +74,7 @@ def minute(at_ns: int) -> str:
 
 def second(at_ns: int) -> str:
     """2026-01-31T12:00:00Z."""
-    return f"{datetime.fromtimestamp(at_ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).isoformat()[:19]}Z"
 
 
 def milliseconds(at_ns: int) -> int:
