@@ -1,4 +1,4 @@
-"""Shows that the seed's cloud can be rehearsed: its own SDKs build seed 004, Preparations to Step 3, on a Twinspan server.
+"""Shows that the cloud can be rehearsed: its own SDKs build seed 004, Preparations to Step 3, on a Twinspan server.
 
     python build.py
 
@@ -164,8 +164,8 @@ def step_2(network, switch):
     return lambda: call(vpc, "DescribeVpnConnection", vpn_connection_id=connection)
 
 
-def step_3(cen, router, office, network, switch, vbr):  # noqa: PLR0913
-    """User VPC and VBR to the CEN instance, who learns whose routes, and the health check of the VBR."""
+def step_3(cen, router, office, network, switch, vbr):
+    """User VPC and VBR to the CEN instance, who learns whose routes, what is published, the VBR's health check."""
     print("Step 3: the CEN instance")
     zones = [cbn_models.CreateTransitRouterVpcAttachmentRequestZoneMappings(zone_id=ZONE, v_switch_id=switch)]
     user = call(
@@ -189,6 +189,12 @@ def step_3(cen, router, office, network, switch, vbr):  # noqa: PLR0913
         transit_router_route_entry_destination_cidr_block=CLOUD_SERVICES,
         transit_router_route_entry_next_hop_type="Attachment", transit_router_route_entry_next_hop_id=user,
     )  # fmt: skip
+    # A VPC keeps routes to a VPN gateway for itself unless somebody publishes them; without it there is no standby.
+    (own,) = call(vpc, "DescribeRouteTableList", vpc_id=network).router_table_list.router_table_list_type
+    entry = vpc_models.PublishVpcRouteEntriesRequestRouteEntries(
+        route_table_id=own.route_table_id, destination_cidr_block=DATA_CENTER
+    )
+    call(vpc, "PublishVpcRouteEntries", target_instance_id=cen, target_type="CEN", route_entries=[entry])
     call(
         cbn, "EnableCenVbrHealthCheck", cen_id=cen, vbr_instance_id=vbr, vbr_instance_region_id=REGION,
         health_check_target_ip="10.0.0.2", health_check_interval=2, healthy_threshold=8,
