@@ -1,7 +1,7 @@
 """Writes the reference pages that follow from the model and the rules, so that no page restates a range.
 
-Comes in: the declarations of `twinspan.model` and the rules of `twinspan.engine.admission`. Goes out: four files in
-`docs/reference`, and the tables and examples of a fifth; with `--check` nothing is written and the exit code is 1 if
+Comes in: the declarations of `twinspan.model` and the rules of `twinspan.engine.admission`. Goes out: five files in
+`docs/reference`, and the tables and examples of a sixth; with `--check` nothing is written and the exit code is 1 if
 one of them is stale.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from alibaba_page import alibaba_page
 from cloud_connection_page import with_parts
 from msgspec import Struct
 from msgspec import inspect as shapes
@@ -53,6 +54,7 @@ def pages() -> dict[str, str]:
         "site-file.md": site_file_page(),
         "resources.md": resources_page(),
         "rules.md": rules_page(),
+        "alibaba-api.md": alibaba_page(MADE),
         "cloud-connection.md": with_parts((FOLDER / "cloud-connection.md").read_text(encoding="utf-8")),
     }
 

@@ -21,7 +21,8 @@ How to write a row::
   too: nobody shall believe that something was done. A test compares all of them with the SDK's request models.
 - **reads** and **never**: parameters that a `prepare` reads, and those of the shape that this action has not.
 - **does**: one of the structs below. `Compute` answers a question by a small named function, `Compose` plans changes by
-  one; neither parses text: what they read are spellings, too.
+  one; neither parses text: what they read are spellings, too. The first line of such a function's
+  docstring is `NameOfAction: what it does.`, which the reference page shows.
 - A table is a tuple called `ACTIONS` in the module of the noun; `table.py` joins them. `version` is the product's.
 
 In: shapes. Out: `Action`s. Next: `decide.py`, which carries a row out.

@@ -35,7 +35,7 @@ MOST_MINUTES = 10
 
 
 def connections(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
-    """DiagnoseVpnConnections: one row per tunnel."""
+    """DiagnoseVpnConnections: says of each tunnel what is wrong."""
     wanted, tunnels = given.get("connections", []), given.get("tunnels", [])
     found = view.users("IpsecConnection", given["gateway"]) if given.get("gateway") else view.all("IpsecConnection")
     rows = [
@@ -79,7 +79,7 @@ def _far_end(customer_gateway: str, view: View) -> str:
 
 
 def begin(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
-    """DiagnoseVpnGateway."""
+    """DiagnoseVpnGateway: begins a diagnosis of a connection."""
     gateway = by_id(VPN_GATEWAY, "VpnGatewayId", given.get("gateway"), view)
     if isinstance(gateway, Fault):
         return gateway
@@ -92,7 +92,7 @@ def begin(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
 
 
 def result(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
-    """GetVpnGatewayDiagnoseResult."""
+    """GetVpnGatewayDiagnoseResult: shows what a diagnosis found."""
     diagnose_id = str(given.get("id", ""))
     if not diagnose_id:
         return missing("DiagnoseId")
@@ -180,7 +180,7 @@ def _private(connection: Resource, view: View) -> Item:
 
 
 def logs(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
-    """DescribeVpnConnectionLogs: what the nodes report of the connection's tunnels, as lines."""
+    """DescribeVpnConnectionLogs: shows what the nodes report of the tunnels, as lines."""
     connection = by_id(CONNECTION, "VpnConnectionId", given.get("connection"), view)
     if isinstance(connection, Fault):
         return connection

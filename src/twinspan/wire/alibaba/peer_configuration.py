@@ -21,7 +21,7 @@ from twinspan.wire.alibaba.view import View
 
 
 def download(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
-    """The config of the gateway at the far end."""
+    """DownloadVpnConnectionConfig: shows what the gateway at the far end must be told."""
     resource = by_id(CONNECTION, "VpnConnectionId", given.get("connection"), view)
     if isinstance(resource, Fault):
         return resource

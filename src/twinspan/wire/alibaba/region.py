@@ -15,13 +15,13 @@ ZONES = "abc"
 
 
 def regions(_: dict[str, Any], view: View) -> dict[str, Any]:
-    """The one that this server is."""
+    """DescribeRegions: shows the one that this server is."""
     row = {"RegionId": view.region, "LocalName": view.region, "RegionEndpoint": f"vpc.{view.region}.aliyuncs.com"}
     return {"Regions": {"Region": [row]}}
 
 
 def zones(_: dict[str, Any], view: View) -> dict[str, Any]:
-    """Where its vSwitches can be."""
+    """DescribeZones: shows where vSwitches can be."""
     rows = [
         {"ZoneId": f"{view.region}-{letter}", "LocalName": letter, "ZoneType": "AvailabilityZone"} for letter in ZONES
     ]

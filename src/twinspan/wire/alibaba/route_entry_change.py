@@ -75,7 +75,7 @@ def _entry_id(table: Resource, plain: Mapping[str, Any]) -> str:
 
 
 def create(given: dict[str, Any], view: View) -> Plan | Fault:
-    """CreateRouteEntry."""
+    """CreateRouteEntry: adds a route to a table."""
     table = _table(given, view)
     if isinstance(table, Fault):
         return table
@@ -89,7 +89,7 @@ def create(given: dict[str, Any], view: View) -> Plan | Fault:
 
 
 def create_many(given: dict[str, Any], view: View) -> Plan | Fault:
-    """CreateRouteEntries: what can be added is added, the rest is reported."""
+    """CreateRouteEntries: adds what can be added and reports the rest."""
     tables: dict[str, Resource] = {}
     wanted: dict[str, list[dict[str, Any]]] = {}
     ids: list[str] = []
@@ -151,7 +151,7 @@ def find(given: Mapping[str, Any], view: View) -> tuple[Resource, int] | Fault:
 
 
 def delete(given: dict[str, Any], view: View) -> Plan | Fault:
-    """DeleteRouteEntry."""
+    """DeleteRouteEntry: takes a route out of its table."""
     found = find(given, view)
     if isinstance(found, Fault):
         return found
@@ -161,7 +161,7 @@ def delete(given: dict[str, Any], view: View) -> Plan | Fault:
 
 
 def delete_many(given: dict[str, Any], view: View) -> Plan | Fault:
-    """DeleteRouteEntries: what is there goes, the rest is reported."""
+    """DeleteRouteEntries: takes out what is there and reports the rest."""
     tables: dict[str, Resource] = {}
     gone: dict[str, set[int]] = {}
     failed: list[dict[str, Any]] = []
@@ -181,7 +181,7 @@ def delete_many(given: dict[str, Any], view: View) -> Plan | Fault:
 
 
 def modify(given: dict[str, Any], view: View) -> Plan | Fault:
-    """ModifyRouteEntry: another next hop."""
+    """ModifyRouteEntry: gives a route another next hop."""
     found = find(given, view)
     if isinstance(found, Fault):
         return found

@@ -26,7 +26,7 @@ def _hops(entry: Entry, view: View) -> list[dict[str, Any]]:
 
 
 def describe(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
-    """DescribeRouteEntryList."""
+    """DescribeRouteEntryList: lists routes of a table."""
     table = by_id(ROUTE_TABLE, "RouteTableId", given.get("table"), view)
     if isinstance(table, Fault):
         return table
@@ -67,7 +67,7 @@ def _asked_for(entry: Entry, given: Mapping[str, Any]) -> bool:
 
 
 def describe_tables(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
-    """DescribeRouteTables: tables with their routes."""
+    """DescribeRouteTables: lists tables with their routes."""
     rows: list[dict[str, Any]] = []
     for table in view.all("RouteTable"):
         told = {

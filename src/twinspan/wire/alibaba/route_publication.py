@@ -107,17 +107,17 @@ def _nothing(_: Done, __: View) -> dict[str, Any]:
 
 
 def publish(given: dict[str, Any], view: View) -> Plan | Fault:
-    """PublishVpcRouteEntries."""
+    """PublishVpcRouteEntries: lets the CEN instance know routes of a VPC."""
     return _plan(given, view, True)
 
 
 def withdraw(given: dict[str, Any], view: View) -> Plan | Fault:
-    """WithdrawVpcPublishedRouteEntries."""
+    """WithdrawVpcPublishedRouteEntries: takes them back from the CEN instance."""
     return _plan(given, view, False)
 
 
 def published(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
-    """ListVpcPublishedRouteEntries."""
+    """ListVpcPublishedRouteEntries: lists routes that the CEN instance knows."""
     table = by_id(ROUTE_TABLE, "RouteTableId", given.get("table"), view)
     if isinstance(table, Fault):
         return table

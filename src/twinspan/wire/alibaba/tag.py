@@ -70,6 +70,7 @@ def tag(types: Types) -> Any:
     """TagResources."""
 
     def plan(given: dict[str, Any], view: View) -> Plan | Fault:
+        """TagResources: sets tags of resources."""
         resources = _named(given, types, view)
         if isinstance(resources, Fault):
             return resources
@@ -82,6 +83,7 @@ def untag(types: Types) -> Any:
     """UnTagResources: the keys that are named, or all."""
 
     def plan(given: dict[str, Any], view: View) -> Plan | Fault:
+        """UnTagResources: takes tags off resources."""
         resources = _named(given, types, view)
         if isinstance(resources, Fault):
             return resources
@@ -102,6 +104,7 @@ def tags(types: Types, into: str) -> Any:
     """ListTagResources: one row for each tag of each resource."""
 
     def answer(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
+        """ListTagResources: lists tags of resources."""
         kind = _kind(given, types)
         if isinstance(kind, Fault):
             return kind
@@ -130,6 +133,7 @@ def move(types: Types) -> Any:
     """MoveResourceGroup."""
 
     def plan(given: dict[str, Any], view: View) -> Plan | Fault:
+        """MoveResourceGroup: moves a resource to another group."""
         resources = _named({**given, "ids": [given.get("id", "")]}, types, view)
         if isinstance(resources, Fault):
             return resources

@@ -109,7 +109,7 @@ def finder(of: Shape) -> Find:
 
 
 def publish(given: dict[str, Any], view: View) -> Plan | Fault:
-    """PublishVpnRouteEntry. Withdrawing a destination-based route withdraws its policy-based twin, too."""
+    """PublishVpnRouteEntry: publishes a route to the VPC, or withdraws it and its policy-based twin."""
     gateway = by_id(VPN_GATEWAY, "VpnGatewayId", given["gateway"], view)
     if isinstance(gateway, Fault):
         return gateway
