@@ -145,6 +145,17 @@ async def test_an_administrator_makes_and_takes_tokens_keys_and_quotas(site: Sit
         assert (await alice.ask("GET", path)).status == 403
 
 
+async def test_an_account_with_resources_is_not_removed(site: Site) -> None:
+    cloud = await site.cloud()
+    root, carol = Rest(cloud, token(cloud, None)), Rest(cloud, token(cloud, "carol"))
+    vpc = (await carol.ask("POST", "/vpcs", VPC)).value["id"]
+    refused = await root.ask("DELETE", "/accounts/carol")
+    assert (refused.status, "1 resources" in refused.value["title"]) == (409, True)
+    await carol.ask("DELETE", f"/vpcs/{vpc}")
+    assert (await root.ask("DELETE", "/accounts/carol")).status == 200
+    assert (await carol.ask("GET", "/vpcs")).status == 401
+
+
 async def test_a_request_with_a_key_happens_once_and_a_dry_run_never(site: Site) -> None:
     cloud = await site.cloud()
     alice = Rest(cloud, token(cloud))
@@ -242,6 +253,24 @@ async def test_without_its_database_the_server_says_when_to_come_again_and_recov
     service.store = store
     assert (await alice.ask("POST", "/vpcs", VPC)).status == 201
     assert (await alice.ask("GET", "//readyz")).status == 200
+
+
+async def test_a_mistake_of_ours_is_an_answer_and_no_silence(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    cloud = await site.cloud()
+    alice = Rest(cloud, token(cloud))
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise ZeroDivisionError("a secret text")
+
+    service, store = cloud.worker.resources.service, cloud.worker.resources.store
+    service.store = Broken()  # type: ignore[assignment]
+    reply = await alice.ask("GET", "/vpcs")
+    service.store = store
+    assert (reply.status, reply.value["type"]) == (500, "urn:twinspan:problem:internal")
+    assert b"secret" not in reply.body
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    assert (await alice.ask("GET", "/vpcs")).status == 200
 
 
 async def test_metrics_count_answers_and_tell_no_names(site: Site) -> None:

@@ -126,11 +126,15 @@ class Accounts:
         return self._renew(name, name, now_ns)
 
     def remove(self, name: str) -> None:
-        """Raises Rejected while it owns devices, or if there is none of that name."""
+        """Raises Rejected while it owns devices or resources, or if there is none of that name."""
         with self._store.change() as connection:
             (devices,) = connection.execute("SELECT COUNT(*) FROM device WHERE owner = ?", (name,)).fetchone()
             if devices:
                 raise Rejected(f"the account {name} owns {devices} devices", remedy="remove the devices first")
+            (resources,) = connection.execute(_RESOURCES, (name,)).fetchone()
+            if resources:
+                remedy = "delete them first: twinspan destroy SITE, twinspan delete KIND ID"
+                raise Rejected(f"the account {name} owns {resources} resources", remedy=remedy)
             if not connection.execute("DELETE FROM account WHERE name = ?", (name,)).rowcount:
                 raise Rejected(f"there is no account {name}", remedy="list them: twinspan server account list")
 
@@ -201,6 +205,7 @@ class Accounts:
         return token
 
 
+_RESOURCES = "SELECT COALESCE(SUM(count), 0) FROM resource_count WHERE account = ?"
 _FIND_TOKEN = "SELECT hash, label, account, role, scopes, expires_at_ns FROM token WHERE hash = ?"
 _INSERT_TOKEN = (
     "INSERT INTO token (hash, label, account, created_at_ns, role, scopes, expires_at_ns) VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -7,6 +7,7 @@ shell. Next: `admin`, the compatible door, `shell`.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -15,18 +16,25 @@ import msgspec
 
 from twinspan.drivers.websocket import WebSocket
 from twinspan.model.errors import TwinspanError
+from twinspan.server.accounts import Principal
 from twinspan.server.admin import PREFIX, Admin, AdminResponse
 from twinspan.server.alibaba.door import DoorAnswer
-from twinspan.server.clock import steady_ns, wall_ns
+from twinspan.server.clock import pause, steady_ns, wall_ns
 from twinspan.server.commands import QueuedCommand
 from twinspan.server.diagnostics import DiagnosticsService
 from twinspan.server.front import Front, HttpRequest
 from twinspan.server.hub import Hub
 from twinspan.server.plain_paths import PATHS, PlainPaths
-from twinspan.server.problem import ProblemRaised, problem
+from twinspan.server.problem import CONTENT_TYPE, ProblemRaised, problem
 from twinspan.server.request_log import MAX_PATH, RequestLine, RequestLog
 from twinspan.server.shell import CliService, Shell
 from twinspan.wire.cloud_connection.server import Answer
+
+_OURS = msgspec.json.encode(
+    problem(500, "internal", "The server has failed", remedy="its standard error says where; please report it")
+)
+FINISH_LOOK_S = 0.01
+"""Between two looks whether requests are still being answered, at the end."""
 
 
 class HubRelay:
@@ -67,13 +75,22 @@ class AdminDoor:
         self._admin, self._cli = admin, cli
         self._plain_paths = plain_paths
         self._log = log or RequestLog("none")
+        self._busy = 0
+        """Requests that are being answered, streams left out."""
         self.compatible: CompatibleDoor | None = None
         """Whoever answers requests to `/`."""
 
     async def handle(self, front: Front, request: HttpRequest) -> None:
         """One request, answered."""
         since_ns = steady_ns()
-        response = await self._response(front, request)
+        self._busy += 1
+        try:
+            response = await self._response(front, request)
+        except Exception:  # noqa: BLE001 - a mistake of ours: the client is told, the stack is for us
+            traceback.print_exc()
+            response = AdminResponse(status=500, headers={"content-type": CONTENT_TYPE}, body=_OURS)
+        finally:
+            self._busy -= 1
         if self._log.wants(response.status):
             self._note(front, request, response, steady_ns() - since_ns)
         if response.status not in {401, 403}:
@@ -82,6 +99,12 @@ class AdminDoor:
             front.respond(response.status, response.headers, response.body)
         else:
             await self._stream(front, response, response.stream)
+
+    async def finish(self, within_s: float) -> None:
+        """Wait until what was asked is answered, but not for ever."""
+        end_ns = steady_ns() + int(within_s * 1e9)
+        while self._busy and steady_ns() < end_ns:
+            await pause(FINISH_LOOK_S)
 
     def takes(self, path: str) -> bool:
         """`/` is the compatible API's; some paths are for whoever watches over the server."""
@@ -111,8 +134,15 @@ class AdminDoor:
         self._log.note(line)
 
     def _label(self, headers: dict[str, str]) -> str:
-        principal = self._admin.known(headers, wall_ns())
+        principal = self._known(headers)
         return principal.label if principal is not None else ""
+
+    def _known(self, headers: dict[str, str]) -> Principal | None:
+        """Who shows a good token, as far as that can be found out now."""
+        try:
+            return self._admin.known(headers, wall_ns())
+        except TwinspanError:
+            return None
 
     async def _response(self, front: Front, request: HttpRequest) -> AdminResponse:
         method, path, headers, address = request.method, request.path, request.headers, front.address
@@ -145,7 +175,7 @@ class AdminDoor:
 
     def is_known(self, headers: dict[str, str]) -> bool:
         """Whether they show a token that is good."""
-        return self._admin.known(headers, wall_ns()) is not None
+        return self._known(headers) is not None
 
     def upgrade(self, request: HttpRequest) -> WebSocket | Answer:
         """GET /api/v1/devices/{serial}/shell?columns=..&rows=.. as a WebSocket."""

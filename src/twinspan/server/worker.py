@@ -56,6 +56,8 @@ TLS_HANDSHAKE_S = 10.0
 """A connection that has not finished it by then is cut off: it counts among no others until then."""
 FAREWELL_S = 3.0
 """For a device to take leave in turn: of a dead one nothing is left after that."""
+FINISH_S = 2.0
+"""For requests that are being answered, before the process ends."""
 CLOSE_FRAMES_S = 0.05
 """For close frames to leave before the process ends."""
 
@@ -116,8 +118,9 @@ class Worker:
         office.resources, office.followers = self.resources.writer, self.resources.followers
         office.access_keys = self.resources.keys
         self.request_log = RequestLog(options.log)
-        self.hub.admin = AdminDoor(admin, cli, PlainPaths(admin, self._gauges), self.request_log)
-        self.hub.admin.compatible = self.resources.compatible
+        self.door = AdminDoor(admin, cli, PlainPaths(admin, self._gauges), self.request_log)
+        self.door.compatible = self.resources.compatible
+        self.hub.admin = self.door
         self.peers = WorkerPeers(options.state_dir, self.hub, self.diagnostics, commands)
         if options.workers > 1:
             self.hub.peers = self.peers
@@ -192,6 +195,7 @@ class Worker:
             server.close()
         if self._options.drain_s:
             await drain(self.hub.tunnels, self._options.drain_s)
+        await self.door.finish(FINISH_S)
         await self.hub.shut()
         for task in tasks:
             task.cancel()
