@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "delete": ("twinspan.cli.resource:delete", "Delete resources."),
     "schema": ("twinspan.cli.schema:schema", "Print the JSON Schema of the site file."),
     "server": ("twinspan.cli.server:server", "Make and run a cloud server."),
+    "backup": ("twinspan.cli.server_backup:backup", "Write a whole server into one file."),
+    "restore": ("twinspan.cli.server_backup:restore", "Make a server of a backup."),
     "device": ("twinspan.cli.device:device", "Add, watch and reach the devices of a cloud server."),
     "cli": ("twinspan.cli.cli:cli", "Open the command line of a node on this machine."),
     "doctor": ("twinspan.cli.doctor:doctor", "Say why a device cannot connect to its cloud server."),

@@ -19,6 +19,7 @@ from twinspan.cli.server_authority import authority
 from twinspan.cli.server_first_start import first_start
 from twinspan.cli.server_quota import quota
 from twinspan.cli.server_run import run
+from twinspan.cli.server_seal_key import seal_key
 from twinspan.cli.server_state import JSON, STATE_DIR, open_store, require_state, when
 from twinspan.cli.server_token import token
 from twinspan.model.cloud_management import DEFAULT_PORT
@@ -164,3 +165,4 @@ server.add_command(account)
 server.add_command(token)
 server.add_command(access_key)
 server.add_command(quota)
+server.add_command(seal_key)

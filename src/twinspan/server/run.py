@@ -10,25 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import fcntl
 import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import uvloop
 
-from twinspan.model.errors import Rejected, TwinspanError, Unavailable
+from twinspan.model.errors import TwinspanError, Unavailable
+from twinspan.server.state_lock import alone
 from twinspan.server.worker import ServerOptions, Worker
 
 RESTART_S = 0.5
 MAX_WORKERS = 64
-LOCK_NAME = "server.lock"
-_LOCK_WAIT_S = 2.0
-"""So long the processes of a server that was killed may take to be gone."""
 _REFUSED = 3
 """Exit code of a worker that cannot start: trying again would not help."""
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -37,46 +33,11 @@ _PR_SET_PDEATHSIG = 1
 
 def run_server(options: ServerOptions, ready: Callable[[], None]) -> None:
     """Run until told to end. Raises Unavailable or Rejected if a worker cannot start or another server runs there."""
-    with _alone(options.state_dir):
+    with alone(options.state_dir):
         if options.workers == 1:
             _run_worker(options, 0, ready)
         else:
             _Parent(options).run(ready)
-
-
-@contextlib.contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
-    """Hold the state directory; workers inherit the lock, so that it is free once the last of them is gone."""
-    try:
-        handle = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Unavailable(
-            f"cannot write in {state_dir}: {error.strerror}",
-            remedy="run it as the user that made the server, on a disk that is not full",
-        ) from error
-    try:
-        _lock(handle, state_dir)
-        with contextlib.suppress(OSError):  # it only tells people who holds the lock, and a disk may be full
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, state_dir: Path) -> None:
-    until = time.monotonic() + _LOCK_WAIT_S
-    while True:
-        try:
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > until:
-                holder = os.pread(handle, 32, 0).decode(errors="replace") or "unknown"
-                raise Rejected(
-                    f"a server runs on {state_dir} already: process {holder}",
-                    remedy="end that one first, or make another server with another --state-dir",
-                ) from error
-        time.sleep(0.05)
 
 
 def _run_worker(options: ServerOptions, number: int, ready: Callable[[], None]) -> None:

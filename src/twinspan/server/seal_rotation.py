@@ -25,6 +25,8 @@ from twinspan.server.schema import ACCESS_KEY, WANTED_CONFIG
 
 PAGE = 500
 """Rows that are in memory at a time."""
+_COLUMNS = ((ACCESS_KEY, "sealed", access.place_of), (WANTED_CONFIG, "config", config_store.place_of))
+"""What is sealed beside the specs: table, column of bytes, and where the text of a row is sealed for."""
 
 
 def rotate(database: Database, key: SealKey, *, keep_old: bool = False) -> int:
@@ -35,17 +37,26 @@ def rotate(database: Database, key: SealKey, *, keep_old: bool = False) -> int:
     with database.writing(alone=True) as session:
         key.add_key()
         done = _specs(session, database.dialect, key)
-        done += _column(session, database.dialect, key, ACCESS_KEY, "sealed", access.place_of)
-        done += _column(session, database.dialect, key, WANTED_CONFIG, "config", config_store.place_of)
+        for table, column, place_of in _COLUMNS:
+            done += _column(session, database.dialect, key, table, column, place_of)
         _chains(session, database.dialect, key)
     if not keep_old:
         key.forget_old_keys()
     return done
 
 
+def check_seals(database: Database, key: SealKey) -> None:
+    """Opens what is sealed beside the specs. Raises Unavailable for what does not open."""
+    with database.reading() as session:
+        for table, column, place_of in _COLUMNS:
+            for row_id, kept in _pages(session, _page_of(table, column, database.dialect)):
+                if is_sealed(bytes(kept)):
+                    key.unseal(bytes(kept).decode(), place_of(row_id))
+
+
 def _specs(session: Session, dialect: DialectName, key: SealKey) -> int:
     sql, done = statements(dialect), 0
-    for resource_id, kind, text in _pages(session, sql.next_specs, {}):
+    for resource_id, kind, text in _pages(session, sql.next_specs):
         if kind in STORED_KINDS and not holds_secrets(STORED_KINDS[kind].spec):
             continue
         again = resealed_text(kind, text, resource_id, key)
@@ -60,10 +71,9 @@ def _column(
 ) -> int:
     """A column of bytes; what is not sealed yet (of an older version) is sealed now."""
     (name,) = table.primary_key.columns
-    rows = select(name, table.c[column]).where(name > bindparam("after")).order_by(name).limit(bindparam("limit"))
     change = update(table).values({column: bindparam("sealed_again")}).where(name == bindparam("of_id"))
     replace, done = Statement(change, dialect), 0
-    for row_id, kept in _pages(session, Statement(rows, dialect), {}):
+    for row_id, kept in _pages(session, _page_of(table, column, dialect)):
         place, data = place_of(row_id), bytes(kept)
         opened = key.unseal(data.decode(), place) if is_sealed(data) else Secret(data.decode())
         session.run(replace, {"sealed_again": key.seal(opened, place).encode(), "of_id": row_id})
@@ -80,8 +90,14 @@ def _chains(session: Session, dialect: DialectName, key: SealKey) -> None:
             session.run(sql.set_chain, {"account": account, "lines": lines, "hash": last, "mac": key.mac(told)})
 
 
-def _pages(session: Session, statement: Statement, values: dict[str, object]) -> Iterator[Row]:
+def _page_of(table: Table, column: str, dialect: DialectName) -> Statement:
+    (name,) = table.primary_key.columns
+    rows = select(name, table.c[column]).where(name > bindparam("after")).order_by(name).limit(bindparam("limit"))
+    return Statement(rows, dialect)
+
+
+def _pages(session: Session, statement: Statement) -> Iterator[Row]:
     after = ""
-    while rows := session.rows(statement, {**values, "after": after, "limit": PAGE}):
+    while rows := session.rows(statement, {"after": after, "limit": PAGE}):
         yield from rows
         after = rows[-1][0]

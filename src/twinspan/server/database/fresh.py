@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -20,12 +21,17 @@ MODULES = (schema, tables)
 """Whoever imports them has declared all tables."""
 
 
+def all_tables() -> list[Table]:
+    """In an order in which they can be filled."""
+    return METADATA.sorted_tables
+
+
 @functools.cache
 def statements(dialect: DialectName) -> tuple[str, ...]:
     """In the order in which they must run; the last one says which revision it is."""
     words = sqlite.dialect() if dialect == "sqlite" else postgresql.dialect()  # type: ignore[no-untyped-call]
     found = ["CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"]
-    for table in METADATA.sorted_tables:
+    for table in all_tables():
         found.append(str(CreateTable(table).compile(dialect=words)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         found += [str(CreateIndex(index).compile(dialect=words)) for index in indexes]

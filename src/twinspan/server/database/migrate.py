@@ -35,6 +35,11 @@ def open_database(url: str) -> Database:
     Retryable where it cannot be used.
     """
     make(url, HEAD)
+    return as_it_is(url)
+
+
+def as_it_is(url: str) -> Database:
+    """The database in the revision that it has."""
     path = sqlite_path(url)
     return postgres.PostgresDatabase(url) if path is None else sqlite.SqliteDatabase(path)
 
