@@ -33,7 +33,8 @@ PASSING: dict[str, str] = {
 """Phases that end by themselves, and what comes after them."""
 
 _SHOWN_NOWHERE = (
-    "AttachmentGrant", "CustomerGateway", "EndUser", "HealthCheck", "PhysicalConnection", "ResourceGroup", "Site",
+    "AttachmentGrant", "CenVerification", "CustomerGateway", "EndUser", "HealthCheck", "PhysicalConnection",
+    "ResourceGroup", "Site",
 )  # fmt: skip
 """Kinds whose answers in the seed's cloud have no status that says Pending: nobody could wait for them."""
 

@@ -9,6 +9,7 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 from msgspec import Struct
 
 from twinspan.model.attachment_grant import AttachmentGrantSpec
+from twinspan.model.cen_verification import CenVerificationSpec
 from twinspan.model.end_user import EndUserSpec
 from twinspan.model.failover_test_job import FailoverTestJobSpec
 from twinspan.model.fields import ResourceSpec
@@ -145,6 +146,13 @@ STORED_KINDS: dict[str, Kind] = KINDS | {
             label="attachment grant",
             spec=AttachmentGrantSpec,
             id_prefix="grant-",
+        ),
+        Kind(
+            name="CenVerification",
+            section="cen_verifications",
+            label="CEN verification",
+            spec=CenVerificationSpec,
+            id_prefix="cenvc-",
         ),
         Kind(
             name="RouteMap",

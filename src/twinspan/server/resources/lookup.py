@@ -21,6 +21,8 @@ from twinspan.server.resources.error import NotFound, ServiceError
 from twinspan.server.resources.port import Page, Query, ReadView, Reference
 
 _FAMILY = ("VpnGateway", "IpsecConnection", "DestinationRoute", "PolicyRoute")
+_GRANTED = ("Vpc", "VirtualBorderRouter", "IpsecConnection")
+"""What an account lets others attach."""
 MAX_GRANTS = 1000
 
 
@@ -115,6 +117,9 @@ class Lookup:
             return settled(found, self._now_ns) if found is not None else None
 
         near = neighbourhood(resource, get, lambda one: [use.source_id for use in self._view.referring_to(one)])
+        if resource.kind == "Attachment":  # a grant mentions no reference: it may be for anybody
+            foreign = [one for one in near if one.account != resource.account and one.kind in _GRANTED]
+            near = (*near, *(grant for network in foreign for grant in self._grants_of(network)))
         if resource.kind not in ASKED_WHOLE:
             return near
         every = {one.id: one for one in (*near, *self.of_kind(resource)) if one.id not in gone | {resource.id}}
@@ -182,16 +187,22 @@ class Lookup:
         return _absent(mention, f"there is no {label} {mention.target}", "make it first, or name one that is there")
 
     def _granted(self, target: Resource, spec: ResourceSpec) -> bool:
-        """Whether the owner of `target` lets a CEN instance of this account attach it."""
-        if target.kind not in {"Vpc", "VirtualBorderRouter", "IpsecConnection"}:
+        """Whether the owner of `target`, whom the spec names, lets a CEN instance of this account attach it."""
+        named = getattr(spec, "account", target.account)
+        if target.kind not in _GRANTED or named != target.account:
             return False
         router = self._view.get(getattr(spec, "transit_router", ""))
-        cen = getattr(router.spec, "cen", "") if router is not None else ""
-        grants = self._view.list(Query(kind="AttachmentGrant", account=target.account, limit=MAX_GRANTS)).resources
-        for grant in grants:
-            if isinstance(grant.spec, AttachmentGrantSpec) and grant.spec.instance == target.id:
-                return grant.spec.cen == cen and grant.spec.cen_account == self._actor.account
-        return False
+        cen = getattr(spec if router is None else router.spec, "cen", "")
+        return any(
+            isinstance(grant.spec, AttachmentGrantSpec)
+            and grant.spec.cen == cen
+            and grant.spec.cen_account == self._actor.account
+            for grant in self._grants_of(target)
+        )
+
+    def _grants_of(self, network: Resource) -> list[Resource]:
+        grants = self._view.list(Query(kind="AttachmentGrant", account=network.account, limit=MAX_GRANTS)).resources
+        return [grant for grant in grants if getattr(grant.spec, "instance", "") == network.id]
 
     def _gather(self, found: dict[str, Resource], ids: Iterable[str]) -> None:
         for one in ids:

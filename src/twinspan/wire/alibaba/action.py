@@ -174,6 +174,8 @@ class List(Struct, frozen=True):
     """Further parts of the answer, the same each time."""
     limit_parameter: str = "MaxResults"
     """With tokens."""
+    limit_told: bool = True
+    """Whether answers repeat it."""
     tags: str | None = None
     """Parameter of tags that choose, where it is not the shape's; empty: there is none."""
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from twinspan.model.resource import Resource
-from twinspan.wire.alibaba.action import Action, Compose, Compute, Done, Plan, Step
+from twinspan.wire.alibaba.action import Action, Compose, Compute, Done, Made, Plan, Step
 from twinspan.wire.alibaba.cbn import (
     ATTACHED,
     CEN,
@@ -42,23 +45,35 @@ def kind_of(word: Any) -> str | Fault:
     return kind or malformed("ChildInstanceType", f"{shown(word)} is none here", f"write one of {', '.join(KINDS)}")
 
 
-def attach_steps(
-    cen: str, kind: str, network: str, view: View, *, name: str = "", account: str = ""
-) -> tuple[Step, ...] | Fault:
-    """Steps that plug a network in so that it reaches all others at once. account: the network's, where it differs."""
-    router = automatic(cen, view)
+class Plug(Struct, frozen=True, kw_only=True):
+    """What is plugged in."""
+
+    kind: str
+    network: str | Made
+    """Id."""
+    account: str = ""
+    """Who has it, where it is not who has the CEN instance."""
+    name: str = ""
+    """Of the attachment."""
+    before: int = 0
+    """So many steps come first in the plan."""
+
+
+def attach_steps(cen: str, plug: Plug, view: View) -> tuple[Step, ...] | Fault:
+    """Steps that plug a network in so that it reaches all others at once. view: of who has the CEN instance."""
+    router = automatic(cen, view, plug.before)
     if isinstance(router, Fault):
         return router
     spec: dict[str, Any] = {
         "transit_router": router.id,
-        ATTACHED[kind]: network,
+        ATTACHED[plug.kind]: plug.network,
         "route_table_association": router.table or None,
         "route_table_propagation": [router.table] if router.table else [],
         "auto_publish_routes": True,
     }
-    if account:
-        spec["account"] = account
-    return (*router.first, Step(verb="create", kind="Attachment", name=name, spec=spec))
+    if plug.account:
+        spec["account"] = plug.account
+    return (*router.first, Step(verb="create", kind="Attachment", name=plug.name, spec=spec, account=view.account))
 
 
 def _attach(given: dict[str, Any], view: View) -> Plan | Fault:
@@ -78,7 +93,7 @@ def _attach(given: dict[str, Any], view: View) -> Plan | Fault:
     if any(resource_of(one)[1] == network for one in attachments_of(cen.id, view)):
         message = f"ChildInstanceId: {shown(network)} is attached to {cen.id} already (nothing is left to do)."
         return Fault(code="InvalidOperation.AttachedChildInstanceExist", message=message)
-    steps = attach_steps(cen.id, kind, network, view, account=account)
+    steps = attach_steps(cen.id, Plug(kind=kind, network=network, account=account), view)
     return steps if isinstance(steps, Fault) else Plan(steps=steps, reply=_nothing)
 
 
@@ -89,8 +104,9 @@ def _detach(given: dict[str, Any], view: View) -> Plan | Fault:
 
 
 def detach_steps(attachment: Resource, view: View) -> tuple[Step, ...]:
-    """Steps that unplug a network."""
-    return (*released(attachment, view), Step(verb="delete", kind="Attachment", id=attachment.id))
+    """Steps that unplug a network. view: of who has the attachment."""
+    gone = Step(verb="delete", kind="Attachment", id=attachment.id, account=attachment.account)
+    return (*(replace(step, account=attachment.account) for step in released(attachment, view)), gone)
 
 
 def _attachment(given: Mapping[str, Any], view: View) -> Resource | Fault:

@@ -97,8 +97,11 @@ class Router(Struct, frozen=True, kw_only=True):
     """What makes both, if they are not there."""
 
 
-def automatic(cen: str, view: View, name: str = "") -> Router | Fault:
-    """The router of a CEN instance in this region, made if there is none (seed 004, Step 3)."""
+def automatic(cen: str, view: View, before: int = 0) -> Router | Fault:
+    """The router of a CEN instance in this region, made if there is none (seed 004, Step 3).
+
+    before: so many steps come first in the plan.
+    """
     instance = by_id(CEN, "CenId", cen, view)
     if isinstance(instance, Fault):
         return instance
@@ -107,12 +110,13 @@ def automatic(cen: str, view: View, name: str = "") -> Router | Fault:
         tables = tables_of(routers[0].id, view)
         return Router(id=routers[0].id, table=tables[0].id if tables else "")
     spec = {"cen": instance.id, "region": view.region}
+    made = Made(before)
     return Router(
-        id=Made(0),
-        table=Made(1),
+        id=made,
+        table=Made(before + 1),
         first=(
-            Step(verb="create", kind="TransitRouter", name=name, spec=spec),
-            Step(verb="create", kind="RouteTable", spec={"transit_router": Made(0), "system": True}),
+            Step(verb="create", kind="TransitRouter", spec=spec, account=view.account),
+            Step(verb="create", kind="RouteTable", spec={"transit_router": made, "system": True}, account=view.account),
         ),
     )
 

@@ -153,7 +153,8 @@ def _around(does: List, cut: Cut, page: Selected) -> dict[str, Any]:
     if does.paging == "pages":
         return {"PageNumber": cut.number, "PageSize": cut.limit, "TotalCount": page.total}
     token = "" if page.next is None else token_of(page.next)
-    return {"TotalCount": page.total, "MaxResults": cut.limit, "NextToken": token}
+    told = {"MaxResults": cut.limit} if does.limit_told else {}
+    return {"TotalCount": page.total, **told, "NextToken": token}
 
 
 def _cut(does: List, call: Call) -> Cut | Fault:

@@ -21,6 +21,9 @@ from twinspan.wire.alibaba import (
     cbn_transit_router,
     customer_gateway,
     diagnosis,
+    ecd_cen,
+    ecd_office_site,
+    ecd_region,
     failover_test_job,
     ipsec_connection,
     peer_configuration,
@@ -70,6 +73,9 @@ _TABLES: tuple[tuple[Action, ...], ...] = (
     cbn_route_view.ACTIONS,
     cbn_publication.ACTIONS,
     cbn_tag.ACTIONS,
+    ecd_office_site.ACTIONS,
+    ecd_cen.ACTIONS,
+    ecd_region.ACTIONS,
 )
 
 ACTIONS: dict[tuple[str, str], Action] = {
