@@ -1,6 +1,6 @@
 """Writes the reference pages that follow from the model and the rules, so that no page restates a range.
 
-Comes in: the declarations of `twinspan.model` and the rules of `twinspan.engine.admission`. Goes out: five files in
+Comes in: the declarations of `twinspan.model`, the rules of `twinspan.engine` and its quotas. Goes out: five files in
 `docs/reference`, and the tables and examples of a sixth; with `--check` nothing is written and the exit code is 1 if
 one of them is stale.
 """
@@ -17,12 +17,15 @@ from msgspec import inspect as shapes
 
 from twinspan.engine.admission.admit import GROUNDWORK, RULES
 from twinspan.engine.admission.names import TAG_VALUE_LENGTH, TAGS_PER_RESOURCE
+from twinspan.engine.lifecycle import PHASE_RULES
+from twinspan.engine.quotas import QUOTAS
+from twinspan.engine.resource_rules import SERVICE_RULES
 from twinspan.model.decode import profile_defaults
 from twinspan.model.field_plan import Field, fields_of, structs_in, without_none
 from twinspan.model.field_rules import FIELD_RULES
 from twinspan.model.fields import PROFILES
 from twinspan.model.finding import Rule
-from twinspan.model.kinds import KINDS, Kind
+from twinspan.model.kinds import KINDS, STORED_KINDS, Kind
 from twinspan.model.schema import schema_text
 from twinspan.model.secret_source import SecretSource
 from twinspan.model.site import SiteFile
@@ -122,7 +125,7 @@ def field_row(field: Field) -> str:
     extra = field.extra
     meaning = field.description
     if "ref" in extra:
-        meaning += f" Reference: {KINDS[extra['ref']].label}."
+        meaning += f" Reference: {STORED_KINDS[extra['ref']].label}."
     if extra.get("immutable"):
         meaning += " Cannot change later."
     kind = type_text(field.shape, extra) + (f", {extra['unit']}" if "unit" in extra else "")
@@ -218,27 +221,59 @@ def _doc(cls: type[Struct]) -> str:
 
 def resources_page() -> str:
     """Every resource kind with every field."""
-    return f"# Resources\n{MADE}\n" + "\n".join(_kind_part(kind) for kind in KINDS.values())
+    in_files = "\n".join(_kind_part(kind) for kind in KINDS.values())
+    stored = "\n".join(_kind_part(kind) for kind in STORED_KINDS.values() if kind.name not in KINDS)
+    return f"""# Resources
+{MADE}
+Each kind has its section in the site file, or, where it says so, lives in the service alone. The service keeps all of
+them under `/api/v1/` and the path beside the kind's name. A default is the site file's and the native API's; where the
+compatible API has another one, `API:` says which.
+
+{in_files}
+{stored}
+{_quotas_part()}"""
+
+
+def _quotas_part() -> str:
+    """What can be raised, from what, and who says so."""
+    rows = "\n".join(f"| `{quota.name}` | {quota.limit} | {quota.text} | {quota.source} |" for quota in QUOTAS)
+    return f"""## Quotas
+
+The service counts these per account, and an operator can set another number. A site file that stands for itself is
+judged by the defaults.
+
+| quota | default | what holds | source |
+|---|---|---|---|
+{rows}
+"""
 
 
 def _kind_part(kind: Kind) -> str:
     form = kind.name_rule
     first = ", a letter first" if form.letter_first else ""
     marks = " ".join(f"`{mark}`" for mark in form.marks)
+    in_file = kind.name in KINDS
     nested = [cls for cls in list(structs_in(kind.spec))[1:] if cls is not SecretSource]
-    parts = "".join(f"\n### {cls.__name__}\n\n{_doc(cls)}\n\n{field_table(cls)}" for cls in nested)
+    elsewhere = set() if in_file else {cls for cls in structs_in(SiteFile) if not _belongs_to_resource(cls)}
+    here = [cls for cls in nested if cls not in elsewhere]
+    parts = "".join(f"\n### {cls.__name__}\n\n{_doc(cls)}\n\n{field_table(cls)}" for cls in here)
     own = [name for name in fields_of(kind.spec) if name not in {"description", "tags"}]
     differs = ", ".join(f"`{name}`" for name in profile_defaults(kind.spec, PROFILES[0]))
     note = f"\nDefaults that differ by profile: {differs}.\n" if differs else ""
+    table = field_table(kind.spec, own)
+    for cls in elsewhere:
+        table = table.replace(f"(#{cls.__name__.lower()})", f"(site-file.md#{cls.__name__.lower()})")
+    where = f"Section `{kind.section}`." if in_file else "Only in the service, not in a site file."
     return f"""## {kind.label}
 
 {_doc(kind.spec)}
 
-Section `{kind.section}`. Names: {form.min_length} to {form.max_length} letters, digits and {marks}{first}.
+{where} Path `{kind.path}`, ids `{kind.id_prefix}`.
+Names: {form.min_length} to {form.max_length} letters, digits and {marks}{first}.
 Every one may have a `description` and up to {TAGS_PER_RESOURCE} `tags`: keys of up to {kind.tag_key_length} characters,
 values of up to {TAG_VALUE_LENGTH}.
 
-{field_table(kind.spec, own)}{note}{parts}"""
+{table}{note}{parts}"""
 
 
 def rules_page() -> str:
@@ -249,6 +284,8 @@ def rules_page() -> str:
             ("Every field", FIELD_RULES),
             ("References and names", (entry.rule for entry in GROUNDWORK)),
             ("The site as a whole", (entry.rule for entry in RULES)),
+            ("Only in the service: resources", SERVICE_RULES),
+            ("Only in the service: phases and uses", PHASE_RULES),
         )
     )
     parts = []
@@ -258,7 +295,8 @@ def rules_page() -> str:
     return (
         f"# Rules\n{MADE}\nA finding names its rule. Each group is judged only when the one before has no errors, "
         "because it stands on it.\nA source that is one word is a call of the seed's cloud or this project's own "
-        "decision (Twinspan).\n\n" + "\n".join(parts)
+        "decision (Twinspan).\nThe service judges a resource by the same rules among its neighbours, and by those that "
+        "it alone has.\nIts quotas stand in [resources.md](resources.md#quotas).\n\n" + "\n".join(parts)
     )
 
 

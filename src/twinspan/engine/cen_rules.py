@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator
 
 from twinspan.engine import addressing
-from twinspan.engine.rule_case import Case
+from twinspan.engine.rule_case import Case, refuse
 from twinspan.model.attachment import AttachmentSpec
 from twinspan.model.attachment_grant import AttachmentGrantSpec
 from twinspan.model.fields import SEED_PREPARATIONS, SEED_STEP_3
+from twinspan.model.finding import Rule
 from twinspan.model.health_check import HealthCheckSpec
 from twinspan.model.refusal import Refusal
 from twinspan.model.route_map import RouteMapSpec
@@ -20,6 +21,31 @@ from twinspan.model.transit_router import TransitRouterSpec
 from twinspan.model.vpc import VpcSpec
 
 _COMMUNITY = re.compile(r"([0-9]{1,5}):([0-9]{1,5})\Z")
+_MAP = "CreateCenRouteMap"
+
+SAME_PREFIX = Rule(
+    id="R-CEN-001",
+    text="Networks of a CEN instance may overlap, but no two have the same prefix.",
+    source=SEED_PREPARATIONS,
+)
+GRANTED = Rule(
+    id="R-CEN-002",
+    text="A network of another account is attached only where its owner grants it to the CEN instance.",
+    source=SEED_STEP_3,
+)
+ROUTER_BLOCKS = Rule(
+    id="R-TR-002", text="CIDR blocks of a transit router do not overlap.", source="CreateTransitRouterCidr"
+)
+ATTACHED_FIRST = Rule(id="R-HC-009", text="A VBR that is watched is attached to the CEN instance.", source=SEED_STEP_3)
+MAP_PLACE = Rule(id="R-MAP-001", text="A priority stands once per region and direction.", source=_MAP)
+MAP_DENIES = Rule(id="R-MAP-002", text="Only a map that permits goes on to another one.", source=_MAP)
+MAP_NEXT = Rule(id="R-MAP-003", text="The map that is asked next has a larger priority.", source=_MAP)
+MAP_COMMUNITY = Rule(id="R-MAP-004", text="A community is n:n, each from 1 to 65535.", source=_MAP)
+MAP_ASN = Rule(id="R-MAP-005", text="An ASN is 1 to 4294967295.", source=_MAP)
+DECLARED = (
+    SAME_PREFIX, GRANTED, ROUTER_BLOCKS, ATTACHED_FIRST, MAP_PLACE, MAP_DENIES, MAP_NEXT, MAP_COMMUNITY, MAP_ASN,
+)  # fmt: skip
+"""What the checks of this module stand for."""
 _NETWORKS = ("vpc", "virtual_border_router", "ipsec_connection")
 
 
@@ -37,14 +63,12 @@ def reduced_overlap(case: Case) -> Iterator[Refusal]:
         if vpc is None or vpc.id == own.id or not isinstance(vpc.spec, VpcSpec) or _cen_of(case, other) != cen:
             continue
         if vpc.spec.cidr_block == own.spec.cidr_block:
-            yield Refusal(
-                code="R-CEN-001",
+            yield refuse(
+                SAME_PREFIX,
                 field="vpc",
                 value=spec.vpc,
-                rule="Networks of a CEN instance may overlap, but no two have the same prefix.",
                 problem=f"{vpc.name or vpc.id} has {own.spec.cidr_block} too and is attached by {one.name or one.id}",
                 remedy="give one of them other addresses, or attach it to another CEN instance",
-                source=SEED_PREPARATIONS,
             )
 
 
@@ -65,14 +89,12 @@ def granted(case: Case) -> Iterator[Refusal]:
         cen = _cen_of(case, spec)
         grants = (grant for _, grant in case.of(AttachmentGrantSpec) if grant.instance == network.id)
         if not any(grant.cen == cen and grant.cen_account == case.resource.account for grant in grants):
-            yield Refusal(
-                code="R-CEN-002",
+            yield refuse(
+                GRANTED,
                 field=field,
                 value=network.id,
-                rule="A network of another account is attached only where its owner grants it to the CEN instance.",
                 problem=f"its owner has not granted it to CEN instance {cen}",
                 remedy="let its owner grant it first (GrantInstanceToTransitRouter)",
-                source=SEED_STEP_3,
             )
 
 
@@ -84,14 +106,12 @@ def router_blocks(case: Case) -> Iterator[Refusal]:
     for index, block in enumerate(spec.cidr_blocks):
         clash = next((other for other in spec.cidr_blocks[:index] if addressing.overlap(block, other)), None)
         if clash is not None:
-            yield Refusal(
-                code="R-TR-002",
+            yield refuse(
+                ROUTER_BLOCKS,
                 field=f"cidr_blocks[{index}]",
                 value=block,
-                rule="CIDR blocks of a transit router do not overlap.",
                 problem=f"it overlaps {clash}",
                 remedy="choose another block",
-                source="CreateTransitRouterCidr",
             )
 
 
@@ -102,14 +122,12 @@ def attached_first(case: Case) -> Iterator[Refusal]:
         return
     ways = [other for _, other in case.of(AttachmentSpec) if other.virtual_border_router == spec.virtual_border_router]
     if not any(not spec.cen or _cen_of(case, way) == spec.cen for way in ways):
-        yield Refusal(
-            code="R-HC-009",
+        yield refuse(
+            ATTACHED_FIRST,
             field="virtual_border_router",
             value=spec.virtual_border_router,
-            rule="A VBR that is watched is attached to the CEN instance.",
             problem="it is not attached",
             remedy="attach it to a transit router of the CEN instance first",
-            source=SEED_STEP_3,
         )
 
 
@@ -121,15 +139,12 @@ def map_order(case: Case) -> Iterator[Refusal]:
     for one, other in case.of(RouteMapSpec):
         if _place(other) == _place(spec):
             problem = f"route map {one.name or one.id} has it"
-            rule = "A priority stands once per region and direction."
-            yield _of_map("R-MAP-001", "priority", spec.priority, rule, problem, "choose another from 1 to 100")
+            yield _of_map(MAP_PLACE, "priority", spec.priority, problem, "choose another from 1 to 100")
     if spec.next_priority and spec.result == "deny":
-        rule = "Only a map that permits goes on to another one."
-        yield _of_map("R-MAP-002", "next_priority", spec.next_priority, rule, "this one denies", "leave it out")
+        yield _of_map(MAP_DENIES, "next_priority", spec.next_priority, "this one denies", "leave it out")
     elif spec.next_priority and spec.next_priority <= spec.priority:
-        rule = "The map that is asked next has a larger priority."
         problem = f"the priority is {spec.priority}"
-        yield _of_map("R-MAP-003", "next_priority", spec.next_priority, rule, problem, "choose a larger one")
+        yield _of_map(MAP_NEXT, "next_priority", spec.next_priority, problem, "choose a larger one")
 
 
 def _place(spec: RouteMapSpec) -> tuple[str, str, str, str, int]:
@@ -144,14 +159,12 @@ def map_values(case: Case) -> Iterator[Refusal]:
     for field in ("match_communities", "communities"):
         for index, community in enumerate(getattr(spec, field)):
             if not _is_community(community):
-                rule = "A community is n:n, each from 1 to 65535."
                 remedy = "for example 65001:100"
-                yield _of_map("R-MAP-004", f"{field}[{index}]", community, rule, "it has another form", remedy)
+                yield _of_map(MAP_COMMUNITY, f"{field}[{index}]", community, "it has another form", remedy)
     for field in ("match_asns", "prepend_as_path"):
         for index, asn in enumerate(getattr(spec, field)):
             if not 1 <= asn <= 4294967295:
-                rule = "An ASN is 1 to 4294967295."
-                yield _of_map("R-MAP-005", f"{field}[{index}]", asn, rule, "it is out of range", "write another")
+                yield _of_map(MAP_ASN, f"{field}[{index}]", asn, "it is out of range", "write another")
 
 
 def _is_community(text: str) -> bool:
@@ -159,10 +172,8 @@ def _is_community(text: str) -> bool:
     return match is not None and all(1 <= int(part) <= 65535 for part in match.groups())
 
 
-def _of_map(code: str, field: str, value: object, rule: str, problem: str, remedy: str) -> Refusal:
-    return Refusal(
-        code=code, field=field, value=str(value), rule=rule, problem=problem, remedy=remedy, source="CreateCenRouteMap"
-    )
+def _of_map(rule: Rule, field: str, value: object, problem: str, remedy: str) -> Refusal:
+    return refuse(rule, field=field, value=str(value), problem=problem, remedy=remedy)
 
 
 RULES = (reduced_overlap, granted, router_blocks, attached_first, map_order, map_values)

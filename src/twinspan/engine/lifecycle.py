@@ -34,7 +34,8 @@ from twinspan.engine.phases import (
 )
 from twinspan.engine.reference_walk import references
 from twinspan.model.failover_test_job import FailoverTestJobSpec
-from twinspan.model.fields import Edge, ResourceSpec
+from twinspan.model.fields import TWINSPAN, Edge, ResourceSpec
+from twinspan.model.finding import Rule
 from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.refusal import Refusal
 from twinspan.model.resource import CHANGING, CREATING, DELETED, DELETING, READY, Resource
@@ -45,6 +46,20 @@ NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 SOON_S = 1.0
 """When to ask again about a phase that does not say when it ends."""
+
+ACTION_KNOWN = Rule(id="UnsupportedOperation", text="A resource can be asked for what it can do.", source=TWINSPAN)
+PHASE_ALLOWS = Rule(
+    id="IncorrectStatus.KIND", text="An operation needs a resource in a phase that allows it.", source=TWINSPAN
+)
+GATEWAY_FREE = Rule(
+    id="VpnGateway.Configuring",
+    text="A VPN gateway carries out one operation at a time, on itself, its connections and its routes.",
+    source="CreateVpnConnection",
+)
+TARGET_READY = Rule(id="IncorrectStatus.KIND", text="A resource refers to what is there and ready.", source=TWINSPAN)
+UNUSED = Rule(id="DependencyViolation.KIND", text="Nothing that is used is deleted.", source=TWINSPAN)
+PHASE_RULES = (ACTION_KNOWN, PHASE_ALLOWS, TARGET_READY, GATEWAY_FREE, UNUSED)
+"""What depends on phases and uses; KIND is the kind that stands in the way."""
 
 _FAMILY = ("VpnGateway", "IpsecConnection", "DestinationRoute", "PolicyRoute")
 """What shares the one operation of a VPN gateway."""
@@ -137,9 +152,9 @@ def _phase_allows(resource: Resource, verb: str, now_ns: int) -> Refusal | None:
     if verb not in {"update", "delete"} and (resource.kind, verb) not in VERBS:
         known = ", ".join(("update", "delete", *verbs_of(resource.kind)))
         return Refusal(
-            code="UnsupportedOperation",
+            code=ACTION_KNOWN.id,
             value=verb,
-            rule=f"A {kind.label} can be asked for what it can do.",
+            rule=ACTION_KNOWN.text,
             problem=f"a {kind.label} has no action {verb}",
             remedy=f"one of {known}",
         )
@@ -148,7 +163,7 @@ def _phase_allows(resource: Resource, verb: str, now_ns: int) -> Refusal | None:
         return None
     busy = resource.phase in {CREATING, CHANGING, DELETING} or resource.phase_until_ns > 0
     return Refusal(
-        code=f"IncorrectStatus.{resource.kind}",
+        code=PHASE_ALLOWS.id.replace("KIND", resource.kind),
         field="phase",
         value=resource.phase,
         rule=f"{verb} needs a {kind.label} that is {' or '.join(allowed)}.",
@@ -202,12 +217,12 @@ def _gateway_is_free(resource: Resource, by_id: Mapping[str, Resource], now_ns: 
         busy = other.kind in _FAMILY and other.phase in {CREATING, CHANGING, DELETING}
         if busy and gateway_of(other, by_id) == gateway:
             return Refusal(
-                code="VpnGateway.Configuring",
+                code=GATEWAY_FREE.id,
                 value=gateway,
-                rule="A VPN gateway carries out one operation at a time, on itself, its connections and its routes.",
+                rule=GATEWAY_FREE.text,
                 problem=f"{_called(other)} is {other.phase}",
                 remedy="ask again when it is done",
-                source="CreateVpnConnection",
+                source=GATEWAY_FREE.source,
                 retry_after_s=_wait_s(other, now_ns),
             )
     return None
@@ -223,10 +238,10 @@ def _targets_are_there(resource: Resource, verb: str, by_id: Mapping[str, Resour
             continue
         wait = target.phase == CREATING
         return Refusal(
-            code=f"IncorrectStatus.{target.kind}",
+            code=TARGET_READY.id.replace("KIND", target.kind),
             field=mention.path,
             value=mention.target,
-            rule="A resource refers to what is there and ready.",
+            rule=TARGET_READY.text,
             problem=f"{_called(target)} is {target.phase}",
             remedy="ask again when it is done" if wait else "name another, or bring it to ready first",
             retry_after_s=_wait_s(target, now_ns) if wait else None,
@@ -239,9 +254,9 @@ def _unused(resource: Resource, others: list[Resource], now_ns: int) -> Refusal 
         place = next((mention.path for mention in references(other.spec) if mention.target == resource.id), "")
         if place and not _goes_along(other, resource):
             return Refusal(
-                code=f"DependencyViolation.{other.kind}",
+                code=UNUSED.id.replace("KIND", other.kind),
                 value=other.id,
-                rule="Nothing that is used is deleted.",
+                rule=UNUSED.text,
                 problem=f"{_called(other)} refers to {_called(resource)} ({place})",
                 remedy=f"delete {_called(other)} first, or take the reference out of it",
                 retry_after_s=_wait_s(other, now_ns) if other.phase == DELETING else None,

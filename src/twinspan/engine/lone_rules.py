@@ -10,15 +10,35 @@ from collections.abc import Iterator
 
 from twinspan.engine import quotas
 from twinspan.engine.phases import STARTING, STOPPING, TESTING
-from twinspan.engine.rule_case import Case
+from twinspan.engine.rule_case import Case, refuse
 from twinspan.model.bgp_group import BgpGroupSpec
 from twinspan.model.end_user import EndUserSpec
 from twinspan.model.failover_test_job import FailoverTestJobSpec
 from twinspan.model.fields import SEED_STEP_1
+from twinspan.model.finding import Rule
 from twinspan.model.physical_connection import PhysicalConnectionSpec
 from twinspan.model.refusal import Refusal
 from twinspan.model.route_table import RouteTableSpec
 from twinspan.model.virtual_border_router import VirtualBorderRouterSpec
+
+IPV6_STAYS = Rule(id="R-VBR-011", text="IPv6 of a VBR cannot be switched off again.", source=SEED_STEP_1)
+LOGON_NAME = Rule(
+    id="R-USER-001",
+    text="A logon name has 3 to 24 lower case letters, digits and underscores.",
+    source="CreateUsers",
+)
+PASSWORD = Rule(id="R-USER-002", text="A password has at least 10 characters of three classes.", source="CreateUsers")
+LOGON_NAME_TAKEN = Rule(id="ExistedEndUserId", text="A logon name stands once in an account.", source="CreateUsers")
+TESTABLE = Rule(
+    id="R-JOB-001",
+    text="A circuit that is tested carries VBRs: by VLAN if it is shared, of one other account at most.",
+    source="CreateFailoverTestJob",
+)
+ONE_TEST = Rule(
+    id="OnlyOneRunningJob", text="One failover test runs at a time in an account.", source="CreateFailoverTestJob"
+)
+DECLARED = (IPV6_STAYS, LOGON_NAME, PASSWORD, LOGON_NAME_TAKEN, TESTABLE, ONE_TEST)
+"""What the checks of this module stand for, beside quotas."""
 
 _USER = re.compile(r"[a-z0-9_]{3,24}\Z")
 _CLASSES = (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())
@@ -33,14 +53,12 @@ def ipv6_stays(case: Case) -> Iterator[Refusal]:
     if not isinstance(spec, VirtualBorderRouterSpec) or not isinstance(before, VirtualBorderRouterSpec):
         return
     if before.enable_ipv6 and not spec.enable_ipv6:
-        yield Refusal(
-            code="R-VBR-011",
+        yield refuse(
+            IPV6_STAYS,
             field="enable_ipv6",
             value="false",
-            rule="IPv6 of a VBR cannot be switched off again.",
             problem="it is on",
             remedy="leave it on, or delete the VBR and create one without IPv6",
-            source=SEED_STEP_1,
         )
 
 
@@ -79,44 +97,36 @@ def end_user(case: Case) -> Iterator[Refusal]:
     if not isinstance(spec, EndUserSpec):
         return
     if not _USER.match(spec.end_user_id):
-        yield _of_user(
-            "R-USER-001",
-            "end_user_id",
-            spec.end_user_id,
-            "A logon name has 3 to 24 lower case letters, digits and underscores.",
-            "it has another form",
-            "for example li_4",
+        yield refuse(
+            LOGON_NAME,
+            field="end_user_id",
+            value=spec.end_user_id,
+            problem="it has another form",
+            remedy="for example li_4",
         )
     if any(
         other.end_user_id == spec.end_user_id and one.account == case.resource.account
         for one, other in case.of(EndUserSpec)
     ):
-        yield _of_user(
-            "ExistedEndUserId",
-            "end_user_id",
-            spec.end_user_id,
-            "A logon name stands once in an account.",
-            "there is a user of this name",
-            "choose another",
+        yield refuse(
+            LOGON_NAME_TAKEN,
+            field="end_user_id",
+            value=spec.end_user_id,
+            problem="there is a user of this name",
+            remedy="choose another",
         )
     if spec.password is not None and spec.password.value is not None and not _is_strong(spec.password.value.reveal()):
-        yield _of_user(
-            "R-USER-002",
-            "password",
-            "",
-            "A password has at least 10 characters of three classes.",
-            "it is too short or too plain",
-            "mix lower case, upper case, digits and marks",
+        yield refuse(
+            PASSWORD,
+            field="password",
+            problem="it is too short or too plain",
+            remedy="mix lower case, upper case, digits and marks",
         )
 
 
 def _is_strong(password: str) -> bool:
     classes = sum(any(has(character) for character in password) for has in _CLASSES)
     return len(password) >= PASSWORD_LENGTH and classes >= PASSWORD_CLASSES
-
-
-def _of_user(code: str, field: str, value: str, rule: str, problem: str, remedy: str) -> Refusal:
-    return Refusal(code=code, field=field, value=value, rule=rule, problem=problem, remedy=remedy, source="CreateUsers")
 
 
 def failover_test(case: Case) -> Iterator[Refusal]:
@@ -130,25 +140,21 @@ def failover_test(case: Case) -> Iterator[Refusal]:
     for index, circuit in enumerate(spec.resources if spec.resource_kind == "circuit" else ()):
         problem = _untestable(case, circuit)
         if problem:
-            yield Refusal(
-                code="R-JOB-001",
+            yield refuse(
+                TESTABLE,
                 field=f"resources[{index}]",
                 value=circuit,
-                rule="A circuit that is tested carries VBRs: by VLAN if it is shared, of one other account at most.",
                 problem=problem,
                 remedy="choose another circuit",
-                source="CreateFailoverTestJob",
             )
     running = [one for one, _ in case.of(FailoverTestJobSpec) if one.phase in {STARTING, TESTING, STOPPING}]
     starts = case.resource.phase in {STARTING, TESTING} or (case.before is None and spec.job_type == "start_now")
     for one in running if starts else ():
-        yield Refusal(
-            code="OnlyOneRunningJob",
+        yield refuse(
+            ONE_TEST,
             value=one.id,
-            rule="One failover test runs at a time in an account.",
             problem=f"{one.name or one.id} is {one.phase}",
             remedy="stop it, or wait until it is over",
-            source="CreateFailoverTestJob",
             retry_after_s=60.0,
         )
 

@@ -17,7 +17,7 @@ from twinspan.engine.phases import TERMINATED
 from twinspan.engine.rule_case import Case
 from twinspan.engine.vpn_route_rules import twin_routes
 from twinspan.model.fields import TWINSPAN, Edge
-from twinspan.model.finding import Finding
+from twinspan.model.finding import Finding, Rule
 from twinspan.model.kinds import KINDS, STORED_KINDS
 from twinspan.model.refusal import Refusal
 from twinspan.model.resource import DELETED, DELETING, Resource
@@ -46,6 +46,9 @@ _OWN_RULES: tuple[Callable[[Case], Iterator[Refusal]], ...] = (
     *lone_rules.RULES,
 )
 """Rules that only the service has."""
+
+SERVICE_RULES: tuple[Rule, ...] = (*vpn_route_rules.DECLARED, *cen_rules.DECLARED, *lone_rules.DECLARED)
+"""What those rules are, for the reference."""
 
 
 def judge(  # noqa: PLR0913 - what the service knows about one change, named

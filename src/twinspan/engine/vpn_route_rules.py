@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from twinspan.engine.rule_case import Case
+from twinspan.engine.rule_case import Case, refuse
 from twinspan.model.destination_route import DestinationRouteSpec
 from twinspan.model.fields import SEED_STEP_2
+from twinspan.model.finding import Rule
 from twinspan.model.ipsec_connection import IpsecConnectionSpec
 from twinspan.model.policy_route import PolicyRouteSpec
 from twinspan.model.refusal import Refusal
 from twinspan.model.resource import DELETED, DELETING, Resource
 
 VpnRoute = DestinationRouteSpec | PolicyRouteSpec
+
+WEIGHT_PARTNER = Rule(id="R-DBR-013", text="A weight is changed while the route's partner is away.", source=SEED_STEP_2)
+DECLARED = (WEIGHT_PARTNER,)
+"""What the checks of this module stand for."""
 
 
 def twin_routes(resource: Resource, neighbours: Iterable[Resource]) -> tuple[Resource, ...]:
@@ -55,14 +60,12 @@ def weight_partner(case: Case) -> Iterator[Refusal]:
             and _same_way(one.spec, before)
             and gateways.get(one.spec.ipsec_connection) == own
         ):
-            yield Refusal(
-                code="R-DBR-013",
+            yield refuse(
+                WEIGHT_PARTNER,
                 field="weight",
                 value=str(spec.weight),
-                rule="A weight is changed while the route's partner is away.",
                 problem=f"{one.name or one.id} goes to {before.destination} too, with weight {one.spec.weight}",
                 remedy=f"delete {one.name or one.id}, change this weight, then create it again with the other weight",
-                source=SEED_STEP_2,
             )
 
 

@@ -2,14 +2,16 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from twinspan.cli.site_file import check
+from twinspan.engine.quotas import QUOTAS
 from twinspan.model.field_plan import fields_of, structs_in
-from twinspan.model.kinds import KINDS, SECTIONS
+from twinspan.model.kinds import KINDS, SECTIONS, STORED_KINDS
 from twinspan.model.schema import schema_text, site_schema
 from twinspan.model.site import SiteFile
 
@@ -91,6 +93,20 @@ def test_the_reference_pages_are_fresh(generator: ModuleType) -> None:
     for name, text in generator.pages().items():
         on_disk = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
         assert on_disk == text, f"{name} is stale: run scripts/generate_reference.py"
+
+
+def test_every_rule_that_the_program_can_name_is_on_the_page_of_rules(generator: ModuleType) -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    named = {rule for text in sources for rule in re.findall(r'"(R-[A-Z]+-[0-9]{3})"', text)}
+    assert len(named) > 100
+    assert [rule for rule in sorted(named) if f"`{rule}`" not in generator.rules_page()] == []
+
+
+def test_every_stored_kind_and_every_quota_is_on_the_page_of_resources(generator: ModuleType) -> None:
+    page = generator.resources_page()
+    assert [kind.name for kind in STORED_KINDS.values() if f"\n## {kind.label}\n" not in page] == []
+    assert [quota.name for quota in QUOTAS if f"| `{quota.name}` | {quota.limit} |" not in page] == []
+    assert page.count("Only in the service") == len(STORED_KINDS) - len(KINDS)
 
 
 def test_the_example_of_the_page_is_a_site_that_works(generator: ModuleType) -> None:
