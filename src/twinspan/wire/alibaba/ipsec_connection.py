@@ -112,6 +112,23 @@ def _health(resource: Resource, _: View) -> dict[str, Any]:
     return {"Enable": "true", **parts, "Status": "success" if healthy else "failed"}
 
 
+def ike_parts(tunnel: Tunnel, local: str, view: View) -> dict[str, Any]:
+    """Phase 1 as it is: whoever has no identity of its own is known by its address."""
+    customer = view.get("CustomerGateway", tunnel.customer_gateway)
+    remote = str(getattr(customer.spec, "ip_address", "")) if customer is not None else ""
+    return {
+        **written(IKE[:-1], tunnel.ike),
+        "LocalId": tunnel.ike.local_id or local,
+        "RemoteId": tunnel.ike.remote_id or remote,
+        "Psk": revealed(tunnel.psk),
+    }
+
+
+def _ike(resource: Resource, view: View) -> dict[str, Any]:
+    """Of the only tunnel, or of the master."""
+    return ike_parts(tunnels_of(spec_of(resource))[0], gateway_address(resource, view, 0), view)
+
+
 def _tunnels(resource: Resource, view: View) -> list[dict[str, Any]]:
     spec = spec_of(resource)
     return [_tunnel(resource, tunnel, view) for tunnel in tunnels_of(spec)] if spec.tunnels else []
@@ -121,7 +138,7 @@ def _tunnel(resource: Resource, tunnel: Tunnel, view: View) -> dict[str, Any]:
     spec = spec_of(resource)
     gateway = gateway_of(resource, view)
     home = getattr(gateway.spec, "disaster_recovery_vswitch" if tunnel.index else "vswitch", "") if gateway else ""
-    vswitch = view.get("Vswitch", home)
+    vswitch, local = view.get("Vswitch", home), gateway_address(resource, view, tunnel.index)
     found: dict[str, Any] = {
         "TunnelId": tunnel_id(resource.id, tunnel.role),
         "TunnelIndex": tunnel.index + 1,
@@ -129,14 +146,11 @@ def _tunnel(resource: Resource, tunnel: Tunnel, view: View) -> dict[str, Any]:
         "CustomerGatewayId": tunnel.customer_gateway,
         "EnableDpd": as_text(spec.enable_dpd),
         "EnableNatTraversal": as_text(spec.enable_nat_traversal),
-        "InternetIp": gateway_address(resource, view, tunnel.index),
+        "InternetIp": local,
         "State": WORDS.get(resource.phase, resource.phase),
         "Status": sa_status(resource, tunnel.role),
         "ZoneNo": str(getattr(vswitch.spec, "zone", "")) if vswitch is not None else "",
-        "TunnelIkeConfig": {
-            **{name: as_text(part) for name, part in written(IKE[:-1], tunnel.ike).items()},
-            "Psk": revealed(tunnel.psk),
-        },
+        "TunnelIkeConfig": {name: as_text(part) for name, part in ike_parts(tunnel, local, view).items()},
         "TunnelIpsecConfig": {name: as_text(part) for name, part in written(IPSEC, tunnel.ipsec).items()},
     }
     if tunnel.bgp is not None:
@@ -159,6 +173,7 @@ _MORE: dict[str, More] = {
     "AttachInstanceId": lambda resource, _: spec_of(resource).vpn_gateway,
     "InternetIp": lambda resource, view: gateway_address(resource, view, 0),
     "EnableTunnelsBgp": lambda resource, _: any(tunnel.bgp is not None for tunnel in spec_of(resource).tunnels),
+    "IkeConfig": _ike,
     "VpnBgpConfig": _bgp,
     "VcoHealthCheck": _health_or_none,
     "TunnelOptionsSpecification.TunnelOptions": _tunnels,

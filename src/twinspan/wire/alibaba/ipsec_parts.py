@@ -27,7 +27,6 @@ from twinspan.wire.alibaba.spelling import (
     structure,
     switch,
     text,
-    written,
 )
 
 
@@ -71,7 +70,9 @@ def read_health(value: Any) -> Any:
     return found if found.pop("enable", False) else None
 
 
-_TUNNEL_IKE = Spelling(parameter="TunnelIkeConfig", field="", read=read_ike, write=text, reply="", parts=IKE)
+_WITH_KEY = (*IKE, Spelling(parameter="", field="ike", read=text, write=text, reply="", parts=IKE))
+"""An IkeConfig is two fields of ours: the key, and all the rest."""
+_TUNNEL_IKE = Spelling(parameter="TunnelIkeConfig", field="", read=read_ike, write=text, reply="", parts=_WITH_KEY)
 _TUNNEL_PARTS = (
     *(part for part in _parts(TunnelSpec) if part.field in {"role", "customer_gateway"}),
     _TUNNEL_IKE,
@@ -119,9 +120,9 @@ IKE_CONFIG = Spelling(
     parameter="IkeConfig",
     field="",
     read=read_ike,
-    write=lambda spec: {**written(_parts(IkeSpec), spec.ike), "Psk": revealed(spec.psk)},
-    reply="IkeConfig",
-    parts=(*IKE, Spelling(parameter="", field="ike", read=text, write=text, reply="", parts=IKE)),
+    write=text,
+    reply="",
+    parts=_WITH_KEY,
 )
 BGP_CONFIG = Spelling(parameter="BgpConfig", field="bgp", read=read_bgp, write=text, reply="", parts=BGP)
 HEALTH_CONFIG = Spelling(

@@ -14,9 +14,9 @@ from twinspan.model.resource import Resource
 from twinspan.wire.alibaba.action import Action, Compute
 from twinspan.wire.alibaba.decide import by_id
 from twinspan.wire.alibaba.fault import Fault
-from twinspan.wire.alibaba.ipsec_connection import CONNECTION, gateway_address, peer_asn, spec_of
-from twinspan.wire.alibaba.ipsec_parts import IKE, IPSEC, local_address, other_address, tunnel_id
-from twinspan.wire.alibaba.spelling import revealed, spelled, with_commas, written
+from twinspan.wire.alibaba.ipsec_connection import CONNECTION, gateway_address, ike_parts, peer_asn, spec_of
+from twinspan.wire.alibaba.ipsec_parts import IPSEC, local_address, other_address, tunnel_id
+from twinspan.wire.alibaba.spelling import spelled, with_commas, written
 from twinspan.wire.alibaba.view import View
 
 
@@ -43,18 +43,12 @@ def download(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
 def _ends(resource: Resource, tunnel: Tunnel, view: View) -> dict[str, Any]:
     """Both addresses, and both phases with the identities changed over."""
     customer = view.get("CustomerGateway", tunnel.customer_gateway)
-    local = str(getattr(customer.spec, "ip_address", "")) if customer is not None else ""
     remote = gateway_address(resource, view, tunnel.index)
-    ike = written(IKE[:-1], tunnel.ike)
+    ike = ike_parts(tunnel, remote, view)
     return {
-        "Local": local,
+        "Local": str(getattr(customer.spec, "ip_address", "")) if customer is not None else "",
         "Remote": remote,
-        "IkeConfig": {
-            **ike,
-            "LocalId": tunnel.ike.remote_id or local,
-            "RemoteId": tunnel.ike.local_id or remote,
-            "Psk": revealed(tunnel.psk),
-        },
+        "IkeConfig": {**ike, "LocalId": ike["RemoteId"], "RemoteId": ike["LocalId"]},
         "IpsecConfig": written(IPSEC, tunnel.ipsec),
     }
 
