@@ -35,7 +35,7 @@ def test_a_claim_gives_the_next_epoch_and_is_seen_by_all(store: DeviceStore) -> 
         platform="M9000-AI-E8", module_type="Blade V firewall module", software="1.2", note="seen", swaps=(SWAP,),
     )  # fmt: skip
     assert store.claim(claim) == 1
-    row = DeviceStore(Path(store.place)).find("S1")
+    row = DeviceStore(store.place).find("S1")
     assert row is not None
     assert (row.epoch, row.boot_id, row.worker, row.resume_id) == (1, "b1", "w1", "r1")
     assert (row.address, row.reported_platform, row.reported_module_type) == (
