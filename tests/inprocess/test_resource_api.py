@@ -121,6 +121,27 @@ async def test_a_token_does_what_its_role_and_scopes_say_until_it_expires(site: 
     assert (await Rest(cloud).ask("GET", "/vpcs")).status == 401
 
 
+async def test_a_viewer_gets_no_shell_on_a_device(site: Site) -> None:
+    cloud = await site.cloud()
+    viewer = Rest(cloud, token(cloud, role="viewer"))
+    reply = await viewer.ask(
+        "GET", "/devices/S1/shell", connection="Upgrade", upgrade="websocket", sec_websocket_version="13",
+        sec_websocket_key="dGhlIHNhbXBsZSBub25jZQ==", sec_websocket_protocol="twinspan.cloud.v1",
+    )  # fmt: skip
+    assert (reply.status, json.loads(reply.body)["type"]) == (403, "urn:twinspan:problem:scope")
+
+
+async def test_who_sends_a_request_slowly_is_cut_off_and_counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twinspan.server.hub.LOGIN_LIMIT_NS", 300_000_000)
+    cloud = await site.cloud()
+    alice = Rest(cloud, token(cloud))
+    connection = alice.connect()
+    await asyncio.to_thread(connection.connect)
+    connection.sock.sendall(b"POST /api/v1/vpcs HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+    assert await asyncio.to_thread(connection.sock.recv, 1) == b""
+    assert b'{edge="front",reason="slow"} 1' in (await alice.ask("GET", "//metrics")).body
+
+
 async def test_an_administrator_makes_and_takes_tokens_keys_and_quotas(site: Site) -> None:
     cloud = await site.cloud()
     root, alice = Rest(cloud, token(cloud, None)), Rest(cloud, token(cloud))

@@ -25,7 +25,7 @@ from twinspan.server.diagnostics import DiagnosticsService
 from twinspan.server.front import Front, HttpRequest
 from twinspan.server.hub import Hub
 from twinspan.server.plain_paths import PATHS, PlainPaths
-from twinspan.server.problem import CONTENT_TYPE, ProblemRaised, problem
+from twinspan.server.problem import CONTENT_TYPE, NOT_FOR_THIS, ProblemRaised, problem
 from twinspan.server.request_log import MAX_PATH, RequestLine, RequestLog
 from twinspan.server.shell import CliService, Shell
 from twinspan.wire.cloud_connection.server import Answer
@@ -111,11 +111,11 @@ class AdminDoor:
         name = path.partition("?")[0]
         return (name == "/" and self.compatible is not None) or (self._plain_paths is not None and name in PATHS)
 
-    def refused_body(self) -> None:
-        """Counted, and told."""
-        self._admin.metrics.refused("front", "body")
-        if self._log.wants(413):
-            self._log.note(RequestLine(at_ns=wall_ns(), edge="front", status=413, reason="body"))
+    def refused(self, status: int, reason: str) -> None:
+        """A connection that did not come so far: counted, and told."""
+        self._admin.metrics.refused("front", reason)
+        if self._log.wants(status):
+            self._log.note(RequestLine(at_ns=wall_ns(), edge="front", status=status, reason=reason))
 
     def _note(self, front: Front, request: HttpRequest, response: AdminResponse, took_ns: int) -> None:
         path = request.path.partition("?")[0]
@@ -185,6 +185,8 @@ class AdminDoor:
             parts = url.path.removeprefix(f"{PREFIX}/").split("/")
             if len(parts) != 3 or (parts[0], parts[2]) != ("devices", "shell"):
                 return _refusal(404, "there is no such path")
+            if not principal.may_use("devices", change=True):
+                raise ProblemRaised(NOT_FOR_THIS)
             device = self._admin.office.device(principal, parts[1])
         except ProblemRaised as raised:
             return Answer(status=raised.problem.status, body=msgspec.json.encode(raised.problem), close=True)

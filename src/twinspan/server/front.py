@@ -204,6 +204,11 @@ class Front(asyncio.BufferedProtocol):
         return True
 
     @property
+    def unfinished(self) -> bool:
+        """Whether a request has begun to come and is not there yet."""
+        return not self._busy and bool(self._buffer or self._method)
+
+    @property
     def gone(self) -> bool:
         """Whether the client has ended the connection."""
         return self._transport is None or self._transport.is_closing()

@@ -148,7 +148,7 @@ class Hub:
     def refused_body(self) -> None:
         """A request was refused for the length of its body."""
         if self.admin is not None:
-            self.admin.refused_body()
+            self.admin.refused(413, "body")
 
     def upgrade(self, front: Front, request: HttpRequest) -> WebSocket | None:
         """The WebSocket for this request; None after a refusal."""
@@ -329,6 +329,8 @@ class Hub:
 
     def _sweep(self, now_ns: int, now_wall_ns: int) -> None:
         for front in [f for f in self._logins if now_ns - f.since_ns > LOGIN_LIMIT_NS]:
+            if self.admin is not None and front.unfinished:
+                self.admin.refused(408, "slow")
             self.left(front)
             front.cut()
         for tunnel in [t for t in self.tunnels.values() if now_ns - t.heard_ns > t.limit_ns]:

@@ -42,5 +42,5 @@ class AdminApi(Protocol):
     def takes(self, path: str) -> bool:
         """Whether a path that is not below /api/ is its as well."""
 
-    def refused_body(self) -> None:
-        """Somebody sent a body that is too long."""
+    def refused(self, status: int, reason: str) -> None:
+        """A connection was sent away before anybody looked at a request."""

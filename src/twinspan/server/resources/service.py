@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from twinspan.engine.lifecycle import settled
 from twinspan.model.kinds import STORED_KINDS
@@ -123,9 +124,11 @@ class ResourceService:
     def find_leaving(self) -> int:
         """Once at the start: what was being deleted when a server ended. How many there are."""
         for kind in STORED_KINDS:
-            query = Query(kind=kind, account=None, phase=DELETING, limit=PAGE)
-            page = self.store.read(lambda view, query=query: view.list(query))  # type: ignore[misc]
-            self._leaving.update((one.id, one.phase_until_ns) for one in page.resources)
+            query: Query | None = Query(kind=kind, account=None, phase=DELETING, limit=PAGE)
+            while query is not None:
+                page = self.store.read(lambda view, query=query: view.list(query))  # type: ignore[misc]
+                self._leaving.update((one.id, one.phase_until_ns) for one in page.resources)
+                query = replace(query, after=page.next) if page.next is not None else None
         return len(self._leaving)
 
     def clear_away(self) -> int:

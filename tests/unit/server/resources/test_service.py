@@ -14,7 +14,7 @@ from twinspan.model.resource import Actor, Resource
 from twinspan.model.secret import Secret
 from twinspan.server.resources.error import NotFound, ServiceError
 from twinspan.server.resources.port import Query, StaleWrite
-from twinspan.server.resources.service import Once
+from twinspan.server.resources.service import Once, ResourceService
 from twinspan.server.resources.spec_text import MASK, shown
 
 VIEWER = Actor(account="alice", label="viewer", role="viewer")
@@ -238,6 +238,18 @@ def test_what_is_deleted_for_good_is_cleared_away(made: Made) -> None:
     made.clock.now_ns += 1001 * MS
     assert made.service.clear_away() == 1
     assert made.store.read(lambda view: view.get(vpc.id)) is None
+
+
+def test_what_was_being_deleted_when_a_server_ended_is_found_at_the_next_start(made: Made) -> None:
+    vpcs = [made.vpc(CLOUD) for _ in range(3)]
+    made.clock.now_ns += 1001 * MS
+    for vpc in vpcs:
+        made.service.delete(CLOUD, "Vpc", vpc.id)
+    later = ResourceService(made.store, made.clock)
+    assert later.find_leaving() == 3
+    made.clock.now_ns += 1001 * MS
+    assert later.clear_away() == 3
+    assert made.service.clear_away() == 0  # the other one was faster
 
 
 def test_two_of_one_name_in_a_site_are_refused(made: Made) -> None:
