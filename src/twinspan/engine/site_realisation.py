@@ -13,7 +13,7 @@ import msgspec
 from twinspan.engine.admission.admit import admit
 from twinspan.engine.compile import compile_partial, missing_parts
 from twinspan.engine.compile.keys import Keys, keys_from, wanted_keys
-from twinspan.engine.site_assembly import Assembled, assemble
+from twinspan.engine.site_assembly import assemble
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.finding import Finding, path_text
 from twinspan.model.resource import Resource
@@ -23,11 +23,13 @@ NOT_YET = frozenset({"R-ATT-006", "R-DBR-008", "R-OFF-001", "R-PEER-006", "R-REF
 """Rules that ask for something to be there. A site file must have it; resources are made one after the other, and what
 is there already does what it can."""
 
+DATA_CENTER = frozenset({"gateway", "pc"})
+"""Roles of nodes that are not the cloud's."""
+
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """What the nodes of a site shall be."""
 
-    assembled: Assembled | None = None
     configs: Mapping[str, DeviceConfig] | None = None
     """By node. None: it cannot be said, and every device stays as it is."""
     problems: tuple[str, ...] = ()
@@ -35,13 +37,26 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan_site(site: Resource, resources: Iterable[Resource]) -> Planned:
     """The site as its resources make it so far. With a mistake in it nothing is changed at any node."""
-    assembled = assemble(site, resources)
-    errors = [finding for finding in admit(assembled.site) if finding.severity == "error"]
+    everything = tuple(resources)
+    whole = assemble(site, (one for one in everything if one.kind != "FailoverTestJob"))
+    # Quotas were counted when each resource was made; one that is lowered later stops nothing that is there.
+    errors = [finding for finding in admit(whole.site, limits=None) if finding.severity == "error"]
     mistakes = [_sentence(finding) for finding in errors if finding.rule.id not in NOT_YET]
-    mistakes += _missing_keys(assembled.site)
-    lacks = missing_parts(assembled.site) or tuple(_sentence(one) for one in errors if one.rule.id in NOT_YET)
-    configs = None if mistakes else compile_partial(assembled.site, _keys(assembled.site))
-    return Planned(assembled=assembled, configs=configs, problems=(*mistakes, *lacks))
+    mistakes += _missing_keys(whole.site)
+    lacks = missing_parts(whole.site) or tuple(_sentence(one) for one in errors if one.rule.id in NOT_YET)
+    configs = None if mistakes else _tested(compile_partial(whole.site, _keys(whole.site)), site, everything)
+    return Planned(configs=configs, problems=(*mistakes, *lacks))
+
+
+def _tested(
+    configs: dict[str, DeviceConfig], site: Resource, resources: tuple[Resource, ...]
+) -> dict[str, DeviceConfig]:
+    """With what failover tests take out at present: at the cloud's end alone, since the data centre is not told."""
+    if not any(one.kind == "FailoverTestJob" for one in resources):
+        return configs
+    cloud = assemble(site, resources).site
+    tested = compile_partial(cloud, _keys(cloud))
+    return tested | {node: config for node, config in configs.items() if config.role in DATA_CENTER}
 
 
 def _sentence(finding: Finding) -> str:

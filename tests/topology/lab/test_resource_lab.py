@@ -60,9 +60,13 @@ class Api:
         known = KnownServer(authorities=(authority,), fingerprint="", token=token)
         self._client = AdminClient(Address(host=SERVER_ADDRESS, port=PORT), known)
 
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        work = lambda: self._client.call(dict[str, Any], method, f"/{path}", body)  # noqa: E731
+        return call_inside(self._lab.netns(SERVER), work)
+
     def all(self, path: str) -> list[dict[str, Any]]:
-        work = lambda: self._client.call(dict[str, Any], "GET", f"/{path}", None)  # noqa: E731
-        return call_inside(self._lab.netns(SERVER), work)["items"]
+        found: list[dict[str, Any]] = self.ask("GET", path)["items"]
+        return found
 
     def status(self, path: str) -> dict[str, Any]:
         (one,) = self.all(path)
@@ -146,6 +150,20 @@ def test_without_the_circuit_the_vpn_carries_and_the_api_says_so_within_a_second
         mend_listed(lab)
     assert eventually(lambda: look(lab.fresh()).healthy), look(lab.fresh()).missing
     assert eventually(lambda: api.status("bgp-peers").get("bgp_state") == "Established")
+
+
+def test_a_failover_test_job_takes_the_circuit_out_until_it_is_stopped(applied: Lab) -> None:
+    api = Api(applied)
+    assert eventually(lambda: api.status("sites").get("carrying") == "circuit")
+    (circuit,) = api.all("physical-connections")
+    spec = {"resource_kind": "circuit", "resources": [circuit["id"]], "job_type": "start_now", "duration_min": 5}
+    job = api.ask("POST", "failover-test-jobs", {"name": "rehearsal", "spec": spec})
+    assert eventually(lambda: api.status("sites").get("carrying") == "vpn")
+    assert eventually(lambda: ping(applied))
+    assert eventually(lambda: api.status("bgp-peers").get("bgp_state") == "Idle")
+    api.ask("POST", f"failover-test-jobs/{job['id']}/stop", {})
+    assert eventually(lambda: api.status("sites").get("carrying") == "circuit")
+    assert eventually(lambda: look(applied.fresh()).healthy), look(applied.fresh()).missing
 
 
 def test_a_server_that_comes_back_finds_everything_as_it_is(applied: Lab) -> None:

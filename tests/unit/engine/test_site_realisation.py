@@ -13,6 +13,7 @@ from twinspan.cli.site import load_site
 from twinspan.engine.compile import compile_site
 from twinspan.engine.compile.keys import keys_from, wanted_keys
 from twinspan.engine.site_realisation import plan_site
+from twinspan.model.failover_test_job import FailoverTestJobSpec
 from twinspan.model.resource import Resource
 from twinspan.model.site import Site
 
@@ -83,3 +84,21 @@ def _without_keys(resource: Resource) -> object:
     plain["psk"] = None
     plain["tunnels"] = [tunnel | {"psk": None} for tunnel in plain["tunnels"]]
     return plain
+
+
+def test_a_failover_test_silences_the_clouds_end_and_the_gateway_is_not_told(site: Site) -> None:
+    own, resources = stored(site)
+    (circuit,) = [one for one in resources if one.kind == "PhysicalConnection"]
+    job = structs.replace(
+        circuit, kind="FailoverTestJob", id="ftj-1", name="", site="", phase="testing",
+        spec=FailoverTestJobSpec(resources=(circuit.id,)),
+    )  # fmt: skip
+    before, tested = plan_site(own, resources), plan_site(own, (*resources, job))
+    assert before.configs is not None
+    assert tested.configs is not None
+    assert tested.problems == ()
+    assert {node for node, config in tested.configs.items() if config != before.configs[node]} == {"vbr"}
+    peers = tested.configs["vbr"].bgp.peers if tested.configs["vbr"].bgp else ()
+    assert {peer.name for peer in peers}.isdisjoint({"gateway", "gateway6"})
+    over = structs.replace(job, phase="stopped")
+    assert plan_site(own, (*resources, over)).configs == before.configs

@@ -30,6 +30,7 @@ LOOK_S = 0.2
 AFTER_FAILURE_S = 2.0
 SHARE = 4
 """Rests so many times as long as it worked: whoever changes many sites at once leaves the worker its time."""
+PROBLEMS = "problems"
 _GONE = Planned(configs={})
 """A site that is no more: neither are its nodes."""
 
@@ -107,8 +108,8 @@ class SiteLoop:
         if stored is None:
             self._done.pop(key, None)
             return
-        if tuple(stored.site.status.get("problems", ())) != problems:
-            await asyncio.to_thread(self._write, stored.site.id, {stored.site.id: {"problems": problems}})
+        if tuple(stored.site.status.get(PROBLEMS, ())) != problems:
+            await asyncio.to_thread(self._write, stored.site.id, {stored.site.id: {PROBLEMS: problems}})
         self._done[key] = basis
 
     async def _observe(self, key: SiteKey) -> None:
@@ -127,8 +128,10 @@ class SiteLoop:
     def _write(self, site_id: str, statuses: dict[str, dict[str, Any]]) -> None:
         """A site's status has two parts: what stands in its way, and what its nodes report."""
         if site_id in statuses:
-            site = self._store.read(lambda view: view.get(site_id))
-            statuses = statuses | {site_id: (site.status if site is not None else {}) | statuses[site_id]}
+            site, news = self._store.read(lambda view: view.get(site_id)), statuses[site_id]
+            before = site.status if site is not None else {}
+            kept = before if PROBLEMS in news else {name: part for name, part in before.items() if name == PROBLEMS}
+            statuses = statuses | {site_id: kept | news}
         self._store.write_status(statuses, wall_ns())
 
 
