@@ -91,13 +91,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             fault = Fault(field=field, problem=detail, remedy="send JSON as the reference says")
             raise ProblemRaised(faults_problem((fault,))) from error
 
-    def number(self, name: str, default: int, highest: int) -> int:
-        """A number of the query, from 1. Raises ProblemRaised."""
+    def number(self, name: str, default: int, highest: int, lowest: int = 1) -> int:
+        """A number of the query. Raises ProblemRaised."""
         text = self.query.get(name)
         if text is None:
             return default
-        if not text.isascii() or not text.isdecimal() or len(text) > 18 or not 1 <= int(text) <= highest:
-            remedy = f"give a whole number from 1 to {highest}"
+        if not text.isascii() or not text.isdecimal() or len(text) > 18 or not lowest <= int(text) <= highest:
+            remedy = f"give a whole number from {lowest} to {highest}"
             raise ProblemRaised(problem(422, "query", f"{name} is no such number", field=name, remedy=remedy))
         return int(text)
 

@@ -147,7 +147,7 @@ async def show_uses(kind: Kind, call: Call) -> Result:
 async def show_history(kind: Kind, call: Call) -> Result:
     """GET /KINDS/{id}/history: its changes, also when it is gone"""
     writer, actor, named = service_of(call), actor_of(call), call.names["id"]
-    limit, after = call.number("limit", CHANGES, MAX_CHANGES), call.number("after", 0, 2**62)
+    limit, after = call.number("limit", CHANGES, MAX_CHANGES), call.number("after", 0, 2**62, lowest=0)
 
     def ask(view: ReadView) -> tuple[Change, ...]:
         found = view.get(named)

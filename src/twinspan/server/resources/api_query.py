@@ -42,7 +42,7 @@ def list_query(call: Call, kind: Kind, account: str | None) -> Query:
     if sort is None:
         raise _wrong("sort", f"sort by {', '.join(SORTS)}, with - before it the other way round")
     after = _after(call.query.get("cursor"), order)
-    offset = call.number("offset", 0, 2**53)
+    offset = call.number("offset", 0, 2**53, lowest=0)
     if after is not None and offset:
         raise _wrong("offset", "give either a cursor or an offset")
     return Query(

@@ -50,7 +50,7 @@ _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
 _QUERY: dict[str, Schema] = {
     "limit": _COUNT,
     "after": {"type": "string", "pattern": "^[0-9]{1,18}$"},
-    "offset": {"type": "integer", "minimum": 1, "maximum": 2**53},
+    "offset": {"type": "integer", "minimum": 0, "maximum": 2**53},
     "before": {"type": "integer", "minimum": 1, "maximum": 2**62},
     "connected": _FLAG,
     "dry_run": _FLAG,

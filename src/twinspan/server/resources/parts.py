@@ -83,9 +83,9 @@ class ResourceParts:
         return {"changes_waiting": self.writer.waiting, "followers": self.followers.count}
 
     async def close(self) -> None:
-        """What waits is written first."""
-        await self.writer.stop()
-        self.store.close()
+        """What is being written is on disk then, or undone."""
+        if await self.writer.stop():  # else its connection is in use
+            self.store.close()
         self._nonces.close()
 
     async def _clear(self) -> None:

@@ -8,7 +8,6 @@ nothing; `worker.py` runs it.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 import traceback
@@ -20,6 +19,7 @@ from twinspan.model.errors import Retryable
 from twinspan.server.clock import pause, wall_ns
 from twinspan.server.config_store import ConfigTable
 from twinspan.server.report_board import ReportBoard
+from twinspan.server.resources.aside import Aside
 from twinspan.server.resources.observe import Observer
 from twinspan.server.resources.port import ResourceStore
 from twinspan.server.resources.realise import basis_of, place, tell, wanted_now
@@ -42,6 +42,7 @@ class SiteLoop:
         self._store, self._table, self._board = store, table, board
         self._observer = Observer(board.reports)
         self._watch = SiteWatch(store)
+        self._aside = Aside("sites")
         self._revision = -1
         self._begun = False
         self._done: dict[SiteKey, bytes] = {}
@@ -51,21 +52,27 @@ class SiteLoop:
 
     async def run(self) -> None:
         """For ever. While the database cannot be reached everything stays as it is."""
-        while True:
-            began = time.monotonic()
-            try:
-                await self.look()
-                delay_s = max(LOOK_S, SHARE * (time.monotonic() - began))
-            except Retryable as error:
-                delay_s = error.delay_s
-            except Exception:  # noqa: BLE001 - of the loop itself: the next round begins with what is then
-                sys.stderr.write(f"the sites' loop:\n{traceback.format_exc()}")
-                delay_s = AFTER_FAILURE_S
-            await pause(delay_s)
+        try:
+            while True:
+                await pause(await self._round())
+        finally:
+            self._aside.end()
+
+    async def _round(self) -> float:
+        """One look; how long to rest after it."""
+        began = time.monotonic()
+        try:
+            await self.look()
+            return max(LOOK_S, SHARE * (time.monotonic() - began))
+        except Retryable as error:
+            return error.delay_s
+        except Exception:  # noqa: BLE001 - of the loop itself: the next round begins with what is then
+            sys.stderr.write(f"the sites' loop:\n{traceback.format_exc()}")
+            return AFTER_FAILURE_S
 
     async def look(self) -> None:
         """One round over everything that is new."""
-        self._owed |= set(await asyncio.to_thread(self._watch.look, wall_ns())) | self._given_configs()
+        self._owed |= set(await self._aside.run(self._watch.look, wall_ns())) | self._given_configs()
         for key in sorted(self._owed):
             await self._alone(key, self._realise)
             self._owed.discard(key)
@@ -92,7 +99,7 @@ class SiteLoop:
         return {SiteKey(*found) for found in self._table.sites_of(serials)}
 
     async def _realise(self, key: SiteKey) -> None:
-        stored = await asyncio.to_thread(self._watch.resources, key, wall_ns())
+        stored = await self._aside.run(self._watch.resources, key, wall_ns())
         wanted = wanted_now(self._table, key, stored)
         basis = basis_of(stored, wanted)
         if self._done.get(key) == basis:
@@ -101,7 +108,7 @@ class SiteLoop:
         self._observer.placed(key, placed)
         if not (self._begun or placed.bound):
             return
-        planned = await asyncio.to_thread(_planned, stored) if stored else _GONE
+        planned = await self._aside.run(_planned, stored) if stored else _GONE
         if planned.configs is not None:
             tell(self._table, key.name, placed, planned.configs)
         problems = (*planned.problems, *placed.problems)
@@ -109,17 +116,17 @@ class SiteLoop:
             self._done.pop(key, None)
             return
         if tuple(stored.site.status.get(PROBLEMS, ())) != problems:
-            await asyncio.to_thread(self._write, stored.site.id, {stored.site.id: {PROBLEMS: problems}})
+            await self._aside.run(self._write, stored.site.id, {stored.site.id: {PROBLEMS: problems}})
         self._done[key] = basis
 
     async def _observe(self, key: SiteKey) -> None:
         stored = None
         if self._observer.lacks(key):
-            stored = await asyncio.to_thread(self._watch.resources, key, wall_ns())
+            stored = await self._aside.run(self._watch.resources, key, wall_ns())
         try:
-            news = await asyncio.to_thread(self._observer.news, key, stored)
+            news = await self._aside.run(self._observer.news, key, stored)
             if news:
-                await asyncio.to_thread(self._write, self._watch.id_of(key), news)
+                await self._aside.run(self._write, self._watch.id_of(key), news)
         except Retryable:
             self._observer.again(key)
             raise

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sys
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from twinspan.model.errors import Retryable
 from twinspan.model.resource import Actor
+from twinspan.server.clock import pause
 from twinspan.server.resources.operations import Operations
 from twinspan.server.resources.port import Work
 from twinspan.server.resources.service import Once, ResourceService
@@ -26,6 +30,10 @@ GROUP = 256
 MAX_WAITING = 4096
 """Units of work that may wait; the next is told to come again."""
 BUSY_S = 1.0
+SWITCH_S = 0.0005
+"""The event loop waits no longer than this for a thread that computes; Python's own 5 ms are a hundred requests."""
+END_S, END_LOOK_S = 0.5, 0.01
+"""How long the end waits for the unit of work that is being done."""
 
 
 class _Item(NamedTuple):
@@ -42,18 +50,28 @@ class Writer:
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = False
 
     def start(self) -> None:
         """Begin to take what waits."""
         self._loop = asyncio.get_running_loop()
+        sys.setswitchinterval(SWITCH_S)
         self._thread = threading.Thread(target=self._write, name="resource writer", daemon=True)
         self._thread.start()
 
-    async def stop(self) -> None:
-        """Finish what waits, then end."""
+    async def stop(self) -> bool:
+        """End after the unit of work that is being done; what waits is refused. True: nothing is written any more.
+
+        False: that unit takes long. The end of the process undoes it; nobody was told that it is done.
+        """
+        self._ending = True
         self._queue.put(None)
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+        if self._thread is None:
+            return True
+        until = time.monotonic() + END_S
+        while self._thread.is_alive() and time.monotonic() < until:
+            await pause(END_LOOK_S)
+        return not self._thread.is_alive()
 
     @property
     def waiting(self) -> int:
@@ -86,6 +104,11 @@ class Writer:
         self._queue.put(_Item(unit, future))
         return future
 
+    def _unless_ending(self, unit: Callable[[Work], Any], stored: Work) -> Any:
+        if self._ending:
+            raise Retryable("the server is ending", delay_s=BUSY_S, remedy="ask again in a moment")
+        return unit(stored)
+
     def _write(self) -> None:
         """The thread."""
         while True:
@@ -113,7 +136,7 @@ class Writer:
 
     def _written(self, items: list[_Item]) -> list[Any]:
         try:
-            return self.service.store.change_all([item.unit for item in items])
+            return self.service.store.change_all([partial(self._unless_ending, item.unit) for item in items])
         except Exception as error:  # noqa: BLE001 - whatever the store failed with, each of them is told
             return [error] * len(items)
 
