@@ -16,7 +16,7 @@ from twinspan.server.resources.operations import Operations
 from twinspan.server.resources.port import ReadView, StaleWrite
 from twinspan.server.resources.service import Once
 from twinspan.server.resources.writer import Writer
-from twinspan.wire.alibaba.action import COMMON, PROTOCOL, Action, Done, Made, Plan, Step, writes
+from twinspan.wire.alibaba.action import COMMON, PROTOCOL, Action, Batch, Done, Made, Plan, Step, writes
 from twinspan.wire.alibaba.decide import decide
 from twinspan.wire.alibaba.fault import DRY_RUN, Fault
 from twinspan.wire.alibaba.refusals import fault_of
@@ -72,7 +72,7 @@ class Executor:
         def ask(stored: ReadView) -> Body | Fault:
             view = ServiceView(Question(stored, actor, now_ns), stored, actor, self._region, now_ns, self._names)
             plan = decide(action, parameters, view)
-            return plan if isinstance(plan, Fault) else plan.reply((), view)
+            return plan if isinstance(plan, Fault) else plan.reply((), view)  # a question has no steps
 
         return self._writer.service.store.read(ask)
 
@@ -84,7 +84,7 @@ class Executor:
             plan = decide(action, parameters, view)
             if isinstance(plan, Fault):
                 raise _Refused(plan)
-            answer = _carried_out(plan, tx, view)
+            answer = _each(plan, tx, view, _shape(action)) if isinstance(plan, Batch) else _carried_out(plan, tx, view)
             if isinstance(answer, Fault):
                 raise _Refused(answer)
             return answer
@@ -104,6 +104,16 @@ def _carried_out(plan: Plan, tx: Operations, view: ServiceView) -> Body | Fault:
         for step in plan.then(done, view):
             done += (_step(step, tx, done),)
     return plan.reply(done, view)
+
+
+def _each(batch: Batch, tx: Operations, view: ServiceView, of: Shape | None) -> Body:
+    results: list[Resource | Fault] = []
+    for step in batch.steps:
+        try:
+            results.append(_step(step, tx, ()))
+        except ServiceError as error:  # before anything was written
+            results.append(_joined([fault_of(one, error.why, of, ABSENT) for one in error.refusals]))
+    return batch.reply(tuple(results), view)
 
 
 def _step(step: Step, tx: Operations, done: Done) -> Resource:

@@ -107,6 +107,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The body of the answer without RequestId. `Done` has the first steps and the later ones."""
 
 
+class Batch(Struct, frozen=True, kw_only=True):
+    """Steps of which each happens or not, whatever becomes of the others, then the answer."""
+
+    steps: tuple[Step, ...]
+    reply: Callable[[tuple[Resource | Fault, ...], View], dict[str, Any]]
+    """One outcome per step, in order."""
+
+
 # ------------------------------------------------------------------------------------------------------ what a row does
 
 Find = Callable[[Call, View], Resource | Fault]
@@ -230,7 +238,7 @@ class Compose(Struct, frozen=True):
     """Several changes, or one that is none of the above."""
 
     reads: tuple[Spelling, ...]
-    plan: Callable[[dict[str, Any], View], Plan | Fault]
+    plan: Callable[[dict[str, Any], View], Plan | Batch | Fault]
     shape: Shape | None = None
     """Whose names faults use."""
 

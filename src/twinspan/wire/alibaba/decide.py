@@ -15,6 +15,7 @@ from twinspan.wire.alibaba.action import (
     COMMON,
     PROTOCOL,
     Action,
+    Batch,
     Call,
     Compose,
     Compute,
@@ -37,7 +38,7 @@ from twinspan.wire.alibaba.spelling import Spelling, put
 from twinspan.wire.alibaba.view import View
 
 
-def decide(action: Action, parameters: Parameters, view: View) -> Plan | Fault:
+def decide(action: Action, parameters: Parameters, view: View) -> Plan | Batch | Fault:
     """The plan of one request."""
     fault = _admitted(action, parameters, view)
     if fault is not None:
@@ -164,7 +165,7 @@ def _update(does: Update, found: Resource, call: Call, view: View) -> Plan | Fau
     return Plan(steps=(*prepared.first, Step(verb="patch", kind=found.kind, id=found.id, spec=merge)), reply=reply)
 
 
-def _computed(does: Compute | Compose, call: Call, view: View) -> Plan | Fault:
+def _computed(does: Compute | Compose, call: Call, view: View) -> Plan | Batch | Fault:
     given = read_fields(does.reads, call.parameters)
     if isinstance(given, Fault):
         return given

@@ -34,6 +34,7 @@ from twinspan.wire.alibaba import (
     route_publication,
     route_table,
     tag,
+    user_account,
     virtual_border_router,
     vpc,
     vpn_gateway,
@@ -76,6 +77,7 @@ _TABLES: tuple[tuple[Action, ...], ...] = (
     ecd_office_site.ACTIONS,
     ecd_cen.ACTIONS,
     ecd_region.ACTIONS,
+    user_account.ACTIONS,
 )
 
 ACTIONS: dict[tuple[str, str], Action] = {
