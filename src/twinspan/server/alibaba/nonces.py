@@ -26,9 +26,12 @@ NS_PER_S = 1_000_000_000
 class Nonces:
     """One per worker; all that are given the same path are one."""
 
-    def __init__(self, path: Path | None = None, buckets: int = BUCKETS) -> None:
-        """Without a path: of this process alone. Raises OSError where the file cannot be made."""
-        self._buckets = buckets
+    def __init__(self, path: Path | None = None, buckets: int = BUCKETS, *, shared: bool = True) -> None:
+        """Without a path: forgotten at the end. `shared`: other processes look at it as well, so that it is locked.
+
+        Raises OSError where the file cannot be made.
+        """
+        self._buckets, self._shared = buckets, shared and path is not None
         self._file = -1
         size = buckets * BUCKET_BYTES
         if path is None:
@@ -43,12 +46,12 @@ class Nonces:
         """Remember it. False: it was here before. None: there is no room for more."""
         digest = hashlib.blake2b(f"{access_key_id} {nonce}".encode(), digest_size=DIGEST_BYTES + 4).digest()
         start = int.from_bytes(digest[DIGEST_BYTES:]) % self._buckets * BUCKET_BYTES
-        if self._file >= 0:
+        if self._shared:
             fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             return self._put(start, digest[:DIGEST_BYTES], until_ns // NS_PER_S + 1, now_ns // NS_PER_S)
         finally:
-            if self._file >= 0:
+            if self._shared:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:

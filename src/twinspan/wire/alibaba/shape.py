@@ -6,6 +6,7 @@ In: a kind. Out: `Shape`. Next: `action.py`, whose rows name a shape.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from twinspan.model.field_plan import fields_of
 from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.resource import Resource
 from twinspan.wire.alibaba.fault import Fault, malformed, missing, shown
-from twinspan.wire.alibaba.spelling import Spelling, as_text, derived, put
+from twinspan.wire.alibaba.spelling import Spelling, Write, as_is, as_text, derived, put
 from twinspan.wire.alibaba.view import View
 from twinspan.wire.alibaba.words import PENDING, Words, word
 
@@ -24,7 +25,7 @@ More = Callable[[Resource, View], Any]
 """A part of an answer that is no field: what else is known of a resource. None: it is left out."""
 
 
-class Shape(Struct, frozen=True, kw_only=True):
+class Shape(Struct, frozen=True, kw_only=True, eq=False):
     """One kind in one of the cloud's products."""
 
     kind: str
@@ -110,12 +111,27 @@ def item(of: Shape, resource: Resource, view: View) -> dict[str, Any]:
         found[of.status] = word(of.words, resource.phase, of.capital)
     if of.reply_tags:
         put(found, of.reply_tags, [{"Key": key, "Value": value} for key, value in spec.tags.items()])
-    for spelling in of.spellings:
-        if spelling.reply:
-            put(found, spelling.reply, spelling.write(getattr(spec, spelling.field) if spelling.field else spec))
+    flat, deep = _shown(of)
+    for path, field, write in flat:
+        value = getattr(spec, field)
+        found[path] = value if write is as_is else write(value)
+    for path, field, write in deep:
+        put(found, path, write(getattr(spec, field) if field else spec))
     for path, tell in of.more.items():
         put(found, path, tell(resource, view))
-    return found
+    return {name: value for name, value in found.items() if value is not None}
+
+
+Written = tuple[str, str, Write]
+"""Part of answers, field, and how it is written."""
+
+
+@functools.cache
+def _shown(of: Shape) -> tuple[tuple[Written, ...], tuple[Written, ...]]:
+    """What answers have of the spec: at the top from one field, and all the rest."""
+    parts = [(one.reply, one.field, one.write) for one in of.spellings if one.reply]
+    flat = tuple(part for part in parts if part[1] and "." not in part[0])
+    return flat, tuple(part for part in parts if part not in flat)
 
 
 def read_tags(parameter: str, value: Any) -> dict[str, str] | Fault:

@@ -109,32 +109,15 @@ def finder(of: Shape) -> Find:
 
 
 def publish(given: dict[str, Any], view: View) -> Plan | Fault:
-    """PublishVpnRouteEntry: publishes a route to the VPC, or withdraws it and its policy-based twin."""
+    """PublishVpnRouteEntry: publishes a route to the VPC, or withdraws it and its twin."""
     gateway = by_id(VPN_GATEWAY, "VpnGatewayId", given["gateway"], view)
     if isinstance(gateway, Fault):
         return gateway
-    meant = [
-        route
-        for route in view.users(given["kind"], given["next_hop"])
-        if getattr(route.spec, "destination", "") == given["destination"] and gateway_of(route, view) == gateway.id
-    ]
-    if not meant:
-        return not_found(DESTINATION.absent, "route", f"{given['destination']} over {given['next_hop']}")
-    if given["kind"] == "DestinationRoute" and not given["on"]:
-        meant += _twins(given["destination"], gateway, view)
-    patch = {"spec": {"advertise_to_vpc": given["on"]}}
-    return Plan(steps=tuple(Step(verb="patch", kind=one.kind, id=one.id, spec=patch) for one in meant), reply=_nothing)
-
-
-def _twins(destination: str, gateway: Resource, view: View) -> list[Resource]:
-    """Policy-based routes to the same prefix that are published to the same VPC (seed 004, Step 2)."""
-    return [
-        route
-        for other in view.users("VpnGateway", str(getattr(gateway.spec, "vpc", "")))
-        for connection in view.users("IpsecConnection", other.id)
-        for route in view.users("PolicyRoute", connection.id)
-        if getattr(route.spec, "destination", "") == destination and getattr(route.spec, "advertise_to_vpc", False)
-    ]
+    for route in view.users(given["kind"], given["next_hop"]):
+        if getattr(route.spec, "destination", "") == given["destination"] and gateway_of(route, view) == gateway.id:
+            patch = {"spec": {"advertise_to_vpc": given["on"]}}
+            return Plan(steps=(Step(verb="patch", kind=route.kind, id=route.id, spec=patch),), reply=_nothing)
+    return not_found(DESTINATION.absent, "route", f"{given['destination']} over {given['next_hop']}")
 
 
 def _nothing(_: Done, __: View) -> dict[str, Any]:
