@@ -16,9 +16,9 @@ from msgspec import Struct
 from msgspec import inspect as shapes
 
 from twinspan.engine.admission.admit import GROUNDWORK, RULES
-from twinspan.engine.admission.names import TAG_VALUE_LENGTH, TAGS_PER_RESOURCE
+from twinspan.engine.admission.names import TAG_VALUE_LENGTH
 from twinspan.engine.lifecycle import PHASE_RULES
-from twinspan.engine.quotas import QUOTAS
+from twinspan.engine.quotas import QUOTAS, limit_of
 from twinspan.engine.resource_rules import SERVICE_RULES
 from twinspan.model.decode import profile_defaults
 from twinspan.model.field_plan import Field, fields_of, structs_in, without_none
@@ -86,6 +86,8 @@ def range_text(extra: dict[str, Any]) -> str:
         parts.append(", ".join(str(low) if low == high else f"{low} to {high}" for low, high in extra["ranges"]))
     if "limits" in extra:
         parts += [f"{profile}: {low} to {high}" for profile, (low, high) in sorted(extra["limits"].items())]
+    if "quota" in extra:
+        parts.append(f"cloud: more where the quota `{extra['quota']}` allows it")
     if "excluded" in extra:
         parts += [f"not {number} ({reason})" for number, reason in extra["excluded"].items()]
     if "length" in extra:
@@ -264,13 +266,14 @@ def _kind_part(kind: Kind) -> str:
     for cls in elsewhere:
         table = table.replace(f"(#{cls.__name__.lower()})", f"(site-file.md#{cls.__name__.lower()})")
     where = f"Section `{kind.section}`." if in_file else "Only in the service, not in a site file."
+    tags = limit_of("tags_per_resource")
     return f"""## {kind.label}
 
 {_doc(kind.spec)}
 
 {where} Path `{kind.path}`, ids `{kind.id_prefix}`.
 Names: {form.min_length} to {form.max_length} letters, digits and {marks}{first}.
-Every one may have a `description` and up to {TAGS_PER_RESOURCE} `tags`: keys of up to {kind.tag_key_length} characters,
+Every one may have a `description` and up to {tags} `tags`: keys of up to {kind.tag_key_length} characters,
 values of up to {TAG_VALUE_LENGTH}.
 
 {table}{note}{parts}"""

@@ -128,7 +128,7 @@ def export(site: str, where: ServerOptions, output: Path | None) -> int:
     require_writable(output)
     client = open_client(where)
     plain = client.call(dict[str, Any], "GET", f"/sites/{segment(site)}/export")
-    decoded = decode(SiteFile, plain, profile=plain.get("profile", "edge"))
+    decoded = decode(SiteFile, plain, profile=plain.get("profile", "edge"), limits=None)
     if decoded.value is None:
         raise Rejected("the server's site is not one that this version knows", remedy="use the server's version")
     text = site_text(decoded.value)
@@ -141,7 +141,7 @@ def export(site: str, where: ServerOptions, output: Path | None) -> int:
 
 
 def _request(path: Path, only_data_center: bool) -> ApplyRequest:
-    site = load_site(path)
+    site = load_site(path, limits=None)  # the server knows the account's quotas
     return ApplyRequest(site=to_plain(read_keys(site, path)), only_data_center=only_data_center)
 
 

@@ -19,6 +19,7 @@ from twinspan.engine.compile import compile_site
 from twinspan.engine.compile.keys import Keys, keys_from, wanted_keys
 from twinspan.model.deployment import Deployment
 from twinspan.model.errors import Rejected
+from twinspan.model.fields import DEFAULT_LIMITS, Limits
 from twinspan.model.ipsec_connection import IpsecConnectionSpec
 from twinspan.model.secret import Secret
 from twinspan.model.secret_source import SecretSource
@@ -36,9 +37,9 @@ class SiteRefused(Rejected):
         super().__init__(f"{result.file_name} is not admitted", remedy="correct the errors above")
 
 
-def load_site(path: Path) -> Site:
+def load_site(path: Path, limits: Limits = DEFAULT_LIMITS) -> Site:
     """The complete, admitted site. Findings go to standard error; errors among them raise `SiteRefused`."""
-    result = read(path)
+    result = read(path, limits)
     if result.site is None:
         refused = SiteRefused(result)
         click.echo(refused.text, err=True)

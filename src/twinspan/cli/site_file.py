@@ -17,7 +17,7 @@ from twinspan.engine.admission.admit import admit
 from twinspan.engine.expand import expand
 from twinspan.model.decode import decode
 from twinspan.model.errors import Rejected
-from twinspan.model.fields import PROFILES, Profile
+from twinspan.model.fields import DEFAULT_LIMITS, PROFILES, Limits, Profile
 from twinspan.model.finding import Finding, has_errors, path_text
 from twinspan.model.site import Site, SiteFile
 from twinspan.wire import site_file as wire
@@ -38,26 +38,26 @@ class CheckResult(Struct, frozen=True, kw_only=True):
     file_name: str
 
 
-def check(text: bytes, file_name: str) -> CheckResult:
-    """Everything there is to say about a site file. Never raises on bad input."""
+def check(text: bytes, file_name: str, limits: Limits = DEFAULT_LIMITS) -> CheckResult:
+    """Everything there is to say about a site file. `limits`: see `model.fields`. Never raises on bad input."""
     parsed = wire.parse(text)
     if parsed.data is None:
         return CheckResult(site=None, findings=_located(parsed, parsed.findings), file_name=file_name)
-    decoded = decode(SiteFile, parsed.data, profile=_profile(parsed.data))
+    decoded = decode(SiteFile, parsed.data, profile=_profile(parsed.data), limits=limits)
     if decoded.value is None:
         return CheckResult(site=None, findings=_located(parsed, decoded.findings), file_name=file_name)
     site = expand(decoded.value)
-    findings = _located(parsed, (*decoded.findings, *_noted(parsed, site, admit(site))))
+    findings = _located(parsed, (*decoded.findings, *_noted(parsed, site, admit(site, limits))))
     return CheckResult(site=None if has_errors(findings) else site, findings=findings, file_name=file_name)
 
 
-def read(path: FilePath) -> CheckResult:
+def read(path: FilePath, limits: Limits = DEFAULT_LIMITS) -> CheckResult:
     """`check` a file. Raises `Rejected` if it cannot be read at all."""
     try:
         content = read_file(path)
     except OSError as error:
         raise Rejected(f"cannot read {path}: {error.strerror}", remedy="give the path of a site file") from error
-    return check(content, path.name)
+    return check(content, path.name, limits)
 
 
 def read_file(path: FilePath) -> bytes:

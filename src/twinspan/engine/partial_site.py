@@ -76,10 +76,6 @@ WHOLE = frozenset(
         "R-IPSEC-006",
         "R-IPSEC-014",
         "R-DBR-008",
-        # Quotas count these, and an operator can raise them.
-        "R-VPN-008",
-        "R-DBR-012",
-        "R-TAG-001",
         # Ids are keys here too; the service judges names.
         "R-NAME-001",
         "R-NET-002",
@@ -88,9 +84,6 @@ WHOLE = frozenset(
     }
 )
 """Rules that are right only about a whole site, or that something else takes the place of here."""
-
-COUNTING = frozenset({"R-PEER-004"})
-"""Rules that also count; an operator can raise what they count to."""
 
 ADVICE = frozenset({"R-ATT-003", "R-ATT-004", "R-ATT-009", "R-VPN-001", "R-NET-004", "R-NET-007", "R-IPSEC-012"})
 """What a site file is refused for and the seed's cloud is not: said as a warning, and true in the routes."""
@@ -153,11 +146,10 @@ def _assembled(members: list[Resource], site: Resource | None) -> Assembled:
 def _told(found: Assembled, rules: tuple[AdmissionRule, ...], site: Resource | None) -> Iterator[Neighbourly]:
     left_out = WHOLE if site is not None else WHOLE | NEEDS_DATA_CENTRE
     for rule in rules:
-        if rule.rule.id not in left_out:
+        if rule.rule.id not in left_out and not rule.counts:  # quotas are counted in the whole account
             for finding in rule.findings(found.site):
                 key, field = _place(finding.path)
-                counted = rule.rule.id in COUNTING and not field
-                if key in found.ids and not counted:
+                if key in found.ids:
                     yield Neighbourly(finding=finding, id=found.ids[key], field=field)
 
 

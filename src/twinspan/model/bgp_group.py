@@ -67,6 +67,7 @@ class BgpGroupSpec(ResourceSpec, frozen=True, kw_only=True):
             source=SEED_STEP_1,
             unit="routes",
             limits={"cloud": (1, 110), "edge": (1, 1_000_000)},
+            quota="routes_per_bgp_peer",
             cloud_default=110,
             api="RouteQuota",
         ),

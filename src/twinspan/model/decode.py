@@ -18,7 +18,7 @@ from twinspan.model import field_check
 from twinspan.model.field_check import Problem, value_text
 from twinspan.model.field_plan import Field, fields_of, without_none
 from twinspan.model.field_rules import CHOICE, MISSING, SECRET, TYPE, UNKNOWN
-from twinspan.model.fields import Edge, Profile
+from twinspan.model.fields import DEFAULT_LIMITS, Edge, Limits, Profile
 from twinspan.model.finding import Finding, Path
 from twinspan.model.secret import Secret
 from twinspan.model.secret_source import SecretSource
@@ -54,18 +54,26 @@ def make(cls: type[StructT], profile: Profile, edge: Edge = "site_file", /, **gi
 
 
 def decode(
-    cls: type[StructT], plain: object, *, profile: Profile, path: Path = (), edge: Edge = "site_file"
+    cls: type[StructT],
+    plain: object,
+    *,
+    profile: Profile,
+    path: Path = (),
+    edge: Edge = "site_file",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Decoded[StructT]:
-    """Plain data to `cls`. `path` is where the data stands in something larger, `edge` where it came in."""
-    decoder = _Decoder(profile, edge)
+    """Plain data to `cls`. `path` is where the data stands in something larger, `edge` where it came in, `limits`
+    what the account's quotas allow."""
+    decoder = _Decoder(profile, edge, limits)
     value = decoder.struct(cls, plain, path)
     return Decoded(value=None if value is _BROKEN else value, findings=tuple(decoder.findings))
 
 
 class _Decoder:
-    def __init__(self, profile: Profile, edge: Edge) -> None:
+    def __init__(self, profile: Profile, edge: Edge, limits: Limits) -> None:
         self.profile = profile
         self.edge = edge
+        self.limits = limits
         self.findings: list[Finding] = []
 
     def struct(self, cls: type[StructT], plain: object, path: Path) -> StructT:
@@ -128,7 +136,7 @@ class _Decoder:
             whole = isinstance(shape, shapes.IntType)
             if isinstance(plain, bool) or not isinstance(plain, int if whole else int | float):
                 return self._wrong_type("a whole number" if whole else "a number", plain, path, extra)
-            problem = field_check.number(plain, extra, self.profile)
+            problem = field_check.number(plain, extra, self.profile, self.limits)
             return _BROKEN if self._report(problem, plain, path, extra) else plain
         if not isinstance(plain, str):
             return self._wrong_type("a text", plain, path, extra)

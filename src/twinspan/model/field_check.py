@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from twinspan.model.field_rules import ADDRESS, HOST_BITS, LENGTH, PROFILE, RANGE, RESERVED
-from twinspan.model.fields import Profile
+from twinspan.model.fields import DEFAULT_LIMITS, Limits, Profile
 from twinspan.model.finding import Rule
 
 _LONGEST_SHOWN = 60
@@ -30,13 +30,14 @@ class Problem(NamedTuple):
     remedy: str
 
 
-def number(value: float, extra: Mapping[str, Any], profile: Profile) -> Problem | None:
-    """Range, range of the profile, set of ranges, reserved numbers."""
+def number(value: float, extra: Mapping[str, Any], profile: Profile, limits: Limits = DEFAULT_LIMITS) -> Problem | None:
+    """Range, range of the profile (with the account's `limits`), set of ranges, reserved numbers."""
     unit = f" {extra['unit']}" if "unit" in extra else ""
     if "limits" in extra:
-        low, high = extra["limits"][profile]
+        ranges = _with_quota(extra, limits)
+        low, high = ranges[profile]
         if not low <= value <= high:
-            return _outside_profile(value, extra, profile, unit)
+            return _outside_profile(value, ranges, profile, unit, extra.get("quota", ""))
     if "range" in extra:
         low, high = extra["range"]
         if not low <= value <= high:
@@ -49,10 +50,25 @@ def number(value: float, extra: Mapping[str, Any], profile: Profile) -> Problem 
     return None
 
 
-def _outside_profile(value: float, extra: Mapping[str, Any], profile: Profile, unit: str) -> Problem:
-    low, high = extra["limits"][profile]
+def _with_quota(extra: Mapping[str, Any], limits: Limits) -> Mapping[Profile, tuple[int, int]]:
+    """The ranges by profile; where the cloud's ends at a quota, it ends where the account's quota does."""
+    ranges: Mapping[Profile, tuple[int, int]] = extra["limits"]
+    quota = extra.get("quota")
+    if quota is None:
+        return ranges
+    low, high = ranges["cloud"]
+    allowed = max(upper for _, upper in ranges.values()) if limits is None else limits.get(quota, high)
+    return {**ranges, "cloud": (low, allowed)}
+
+
+def _outside_profile(
+    value: float, ranges: Mapping[Profile, tuple[int, int]], profile: Profile, unit: str, quota: str
+) -> Problem:
+    low, high = ranges[profile]
     remedy = f"write {low} to {high}"
-    for other, (other_low, other_high) in extra["limits"].items():
+    if quota and profile == "cloud" and value > high:
+        remedy += f", or have an operator raise the quota {quota}"
+    for other, (other_low, other_high) in ranges.items():
         if other != profile and other_low <= value <= other_high:
             remedy += f", or set profile: {other} ({other_low} to {other_high})"
     return Problem(PROFILE, f"{value} is outside {low} to {high}{unit} of the profile {profile}", remedy)

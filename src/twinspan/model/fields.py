@@ -6,6 +6,7 @@ reference pages. In: plain arguments. Out: `msgspec.Meta`. Next: the modules of 
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct
@@ -27,6 +28,13 @@ SEED_STEP_4 = "seed 004, Step 4"
 SEED_STEP_6 = "seed 004, Step 6"
 TWINSPAN = "Twinspan"
 
+Limits = Mapping[str, int] | None
+"""What an operator allows, by name of the quota; a quota that is not in it has its default. None: quotas do not count
+here, somebody who knows the account counts them."""
+
+DEFAULT_LIMITS: Limits = MappingProxyType({})
+"""No operator has set anything."""
+
 Format = Literal["ipv4", "ipv6", "ip", "ipv4-prefix", "ipv6-prefix"]
 """What a text must be. A prefix has no host bits set."""
 
@@ -46,6 +54,7 @@ def about(  # noqa: PLR0913 - a declaration: every argument is named and most ar
     ref: str | None = None,
     filled: str | None = None,
     limits: Mapping[Profile, tuple[int, int]] | None = None,
+    quota: str | None = None,
     defaults: Mapping[Profile, object] | None = None,
     ranges: Sequence[tuple[int, int]] | None = None,
     excluded: Mapping[int, str] | None = None,
@@ -57,9 +66,9 @@ def about(  # noqa: PLR0913 - a declaration: every argument is named and most ar
 
     description: one or more sentences, with the unit where it has one. source: who sets range and default.
     ge, le: the range in every profile, given together. min_length, max_length: of a text or a list. limits: the
-    range per profile, both ends included. ref: the kind whose resource this text names. filled: how `expand` fills the
-    field where the file leaves it out;
-    such a field has an empty default ("" or 0) that never reaches a complete `Site`.
+    range per profile, both ends included. quota: what the cloud's upper end is the default of. ref: the kind whose
+    resource this text names. filled: how `expand` fills the field where the file leaves it out; such a field has an
+    empty default ("" or 0) that never reaches a complete `Site`.
     defaults: default of the site file per profile where the profiles differ. cloud_default: the default that the
     compatible API keeps. ranges, excluded: a set of numbers that is no single range, and numbers in it that are
     taken, each with the reason. immutable: cannot change after creation. api: the spelling of the compatible API.
@@ -72,6 +81,7 @@ def about(  # noqa: PLR0913 - a declaration: every argument is named and most ar
         "range": None if ge is None or le is None else (ge, le),
         "length": None if min_length is None and max_length is None else (min_length or 0, max_length),
         "limits": limits,
+        "quota": quota,
         "defaults": defaults,
         "ranges": ranges,
         "excluded": excluded,

@@ -3,6 +3,8 @@
 In: a complete `Site`. Out: findings, in the order of the rules. Next: `compile`, if no finding is an error.
 """
 
+from collections.abc import Iterable, Iterator
+
 from twinspan.engine.admission import (
     attachment,
     bgp_group,
@@ -25,6 +27,7 @@ from twinspan.engine.admission import (
     vpn_gateway,
 )
 from twinspan.engine.admission.rule_book import AdmissionRule
+from twinspan.model.fields import DEFAULT_LIMITS, Limits
 from twinspan.model.finding import Finding, has_errors
 from twinspan.model.site import Site
 
@@ -52,9 +55,15 @@ RULES: tuple[AdmissionRule, ...] = (
 )
 
 
-def admit(site: Site) -> tuple[Finding, ...]:
-    """Everything that is wrong or doubtful about a site."""
-    findings = [finding for rule in GROUNDWORK for finding in rule.findings(site)]
+def admit(site: Site, limits: Limits = DEFAULT_LIMITS) -> tuple[Finding, ...]:
+    """Everything that is wrong or doubtful about a site. `limits`: what the account's quotas allow."""
+    findings = list(_findings(GROUNDWORK, site, limits))
     if has_errors(findings):
         return tuple(findings)
-    return (*findings, *(finding for rule in RULES for finding in rule.findings(site)))
+    return (*findings, *_findings(RULES, site, limits))
+
+
+def _findings(rules: Iterable[AdmissionRule], site: Site, limits: Limits) -> Iterator[Finding]:
+    for rule in rules:
+        if limits is not None or not rule.counts:
+            yield from rule.findings(site, limits or {})

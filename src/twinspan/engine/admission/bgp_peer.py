@@ -3,15 +3,13 @@
 In: `Site`. Out: findings. Next: `bgp_network.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from twinspan.engine import addressing
-from twinspan.engine.admission.rule_book import Problem, rule
+from twinspan.engine.admission.rule_book import Problem, counting_rule, rule
+from twinspan.engine.quotas import limit_of
 from twinspan.model.fields import SEED_PLANNING, SEED_STEP_1
 from twinspan.model.site import Site
-
-PEERS_PER_VBR = 8
-"""BGP peers that a VBR can have (CreateBgpPeer)."""
 
 
 @rule("R-PEER-001", "A peer's address is of its group's family.", source=SEED_STEP_1)
@@ -48,19 +46,26 @@ def _peer_address(site: Site) -> Iterator[Problem]:
             )
 
 
-@rule("R-PEER-004", "An address is a peer only once per VBR, and a VBR has at most 8 peers.", source="CreateBgpPeer")
-def _peers_per_vbr(site: Site) -> Iterator[Problem]:
+@rule("R-PEER-004", "An address is a peer only once per VBR.", source="CreateBgpPeer")
+def _peer_once(site: Site) -> Iterator[Problem]:
     seen: dict[tuple[str, str], str] = {}
+    for name, peer in site.bgp_peers.items():
+        vbr = site.bgp_groups[peer.bgp_group].virtual_border_router
+        if (vbr, peer.peer_ip) in seen:
+            problem = f"peer {seen[vbr, peer.peer_ip]} of the same VBR has this address"
+            yield Problem(("bgp_peers", name, "peer_ip"), problem, "remove one of them", peer.peer_ip)
+        seen.setdefault((vbr, peer.peer_ip), name)
+
+
+@counting_rule("R-PEER-007", "A VBR has at most 8 BGP peers, or what an operator allows.", source="CreateBgpPeer")
+def _peers_per_vbr(site: Site, limits: Mapping[str, int]) -> Iterator[Problem]:
+    limit = limit_of("bgp_peers_per_vbr", limits)
     counts: dict[str, int] = {}
     for name, peer in site.bgp_peers.items():
         vbr = site.bgp_groups[peer.bgp_group].virtual_border_router
         counts[vbr] = counts.get(vbr, 0) + 1
-        if (vbr, peer.peer_ip) in seen:
-            problem = f"peer {seen[vbr, peer.peer_ip]} of the same VBR has this address"
-            yield Problem(("bgp_peers", name, "peer_ip"), problem, "remove one of them", peer.peer_ip)
-        if counts[vbr] == PEERS_PER_VBR + 1:
-            yield Problem(("bgp_peers", name), f"VBR {vbr} has more than {PEERS_PER_VBR} peers", "remove some", name)
-        seen.setdefault((vbr, peer.peer_ip), name)
+        if counts[vbr] == limit + 1:
+            yield Problem(("bgp_peers", name), f"VBR {vbr} has more than {limit} peers", "remove some", name)
 
 
 @rule("R-PEER-005", "The active span's session has BFD.", source=SEED_STEP_1, severity="warning")
@@ -98,6 +103,7 @@ RULES = (
     _peer_family,
     _hop_count,
     _peer_address,
+    _peer_once,
     _peers_per_vbr,
     _bfd,
     _speaks,

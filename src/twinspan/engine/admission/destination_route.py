@@ -3,19 +3,17 @@
 In: `Site`. Out: findings. Next: `attachment.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from twinspan.engine import addressing
-from twinspan.engine.admission.rule_book import Problem, rule
+from twinspan.engine.admission.rule_book import Problem, counting_rule, rule
+from twinspan.engine.quotas import limit_of
 from twinspan.model.dns_service import CLOUD_SERVICES_PREFIX
 from twinspan.model.fields import SEED_STEP_2, TWINSPAN
 from twinspan.model.finding import Path
 from twinspan.model.ipsec_connection import tunnels_of
 from twinspan.model.site import Site
-
-ROUTES_PER_GATEWAY = 20
-"""Destination-based routes of a VPN gateway, and policy-based ones (quotas of VPN Gateway)."""
 
 
 class _Route(NamedTuple):
@@ -196,12 +194,16 @@ def _beside_bgp(site: Site) -> Iterator[Problem]:
             yield Problem(route.path, problem, "remove the route", route.destination)
 
 
-@rule("R-DBR-012", "A VPN gateway has at most 20 routes of each sort.", source="Quotas of VPN Gateway")
-def _count(site: Site) -> Iterator[Problem]:
+@counting_rule(
+    "R-DBR-012",
+    "A VPN gateway has at most 20 routes of each sort, or what an operator allows.",
+    source="Quotas of VPN Gateway",
+)
+def _count(site: Site, limits: Mapping[str, int]) -> Iterator[Problem]:
     for section, routes in (("destination_routes", _destination_routes(site)), ("policy_routes", _policy_routes(site))):
         for gateway in site.vpn_gateways:
             count = sum(route.gateway == gateway for route in routes)
-            if count > ROUTES_PER_GATEWAY:
+            if count > limit_of(f"{section}_per_vpn_gateway", limits):
                 yield Problem((section,), f"VPN gateway {gateway} has {count}", "summarise prefixes, or use BGP")
 
 

@@ -4,16 +4,16 @@ In: `Site`. Out: findings. Next: `overlap.py`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from twinspan.engine.admission.rule_book import Problem, rule
+from twinspan.engine.admission.rule_book import Problem, counting_rule, rule
+from twinspan.engine.quotas import limit_of
 from twinspan.model.fields import SEED_STEP_1, TWINSPAN, ResourceSpec
 from twinspan.model.finding import Path
 from twinspan.model.kinds import SECTIONS, Kind
 from twinspan.model.site import Site
 
 TAG_VALUE_LENGTH = 128
-TAGS_PER_RESOURCE = 20
 DESCRIPTION_LENGTH = 256
 _RESERVED_STARTS = ("aliyun", "acs:")
 _LINKS = ("http://", "https://")
@@ -73,10 +73,10 @@ def _descriptions(site: Site) -> Iterator[Problem]:
             yield Problem(path, "it begins like a link", "put a word before it", spec.description)
 
 
-@rule("R-TAG-001", "A resource has at most 20 tags.", source="TagResources")
-def _tag_count(site: Site) -> Iterator[Problem]:
+@counting_rule("R-TAG-001", "A resource has at most 20 tags, or what an operator allows.", source="TagResources")
+def _tag_count(site: Site, limits: Mapping[str, int]) -> Iterator[Problem]:
     for kind, name, spec in _resources(site):
-        if len(spec.tags) > TAGS_PER_RESOURCE:
+        if len(spec.tags) > limit_of("tags_per_resource", limits):
             yield Problem((kind.section, name, "tags"), f"it has {len(spec.tags)} tags", "remove some")
 
 

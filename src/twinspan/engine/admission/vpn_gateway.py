@@ -3,17 +3,15 @@
 In: `Site`. Out: findings. Next: `customer_gateway.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from twinspan.engine import addressing
 from twinspan.engine.admission.overlap import PRIVATE_BLOCKS, RESERVED_BLOCKS
-from twinspan.engine.admission.rule_book import Problem, rule
+from twinspan.engine.admission.rule_book import Problem, counting_rule, rule
+from twinspan.engine.quotas import limit_of
 from twinspan.model.fields import SEED_PLANNING, TWINSPAN
 from twinspan.model.ipsec_connection import tunnels_of
 from twinspan.model.site import Site
-
-CONNECTIONS_PER_GATEWAY = 10
-"""IPsec connections of a VPN gateway (quota of VPN Gateway)."""
 
 
 @rule(
@@ -127,11 +125,15 @@ def _ipsec_on(site: Site) -> Iterator[Problem]:
             )
 
 
-@rule("R-VPN-008", "A VPN gateway has at most 10 IPsec connections.", source="Quotas of VPN Gateway")
-def _connection_count(site: Site) -> Iterator[Problem]:
+@counting_rule(
+    "R-VPN-008",
+    "A VPN gateway has at most 10 IPsec connections, or what an operator allows.",
+    source="Quotas of VPN Gateway",
+)
+def _connection_count(site: Site, limits: Mapping[str, int]) -> Iterator[Problem]:
     for name in site.vpn_gateways:
         count = sum(connection.vpn_gateway == name for connection in site.ipsec_connections.values())
-        if count > CONNECTIONS_PER_GATEWAY:
+        if count > limit_of("connections_per_vpn_gateway", limits):
             yield Problem(("vpn_gateways", name), f"it has {count}", "remove some, or add a VPN gateway", name)
 
 

@@ -20,7 +20,7 @@ from twinspan.engine.site_assembly import export
 from twinspan.engine.site_changes import Operation, SiteChanges, changes, with_ids
 from twinspan.engine.site_drafts import OWN_KINDS, disassemble, own_half
 from twinspan.model.decode import decode
-from twinspan.model.fields import PROFILES
+from twinspan.model.fields import DEFAULT_LIMITS, PROFILES, Limits
 from twinspan.model.finding import Finding, has_errors, path_text
 from twinspan.model.refusal import Refusal
 from twinspan.model.resource import DELETED, Resource
@@ -43,14 +43,14 @@ class Checked(NamedTuple):
     """What it is about; None: everything."""
 
 
-def check_site(plain: dict[str, Any], *, only_data_center: bool = False) -> Checked:
-    """Decode, expand, admit. Raises ServiceError with every finding that is an error."""
+def check_site(plain: dict[str, Any], *, only_data_center: bool = False, limits: Limits = DEFAULT_LIMITS) -> Checked:
+    """Decode, expand, admit; `limits`: of the account. Raises ServiceError with every finding that is an error."""
     profile = next((one for one in PROFILES if one == plain.get("profile")), PROFILES[0])
-    decoded = decode(SiteFile, plain, profile=profile, edge="site_file")
+    decoded = decode(SiteFile, plain, profile=profile, edge="site_file", limits=limits)
     if decoded.value is None:
         raise of_findings(decoded.findings)
     site = expand(decoded.value)
-    findings = (*decoded.findings, *admit(site))
+    findings = (*decoded.findings, *admit(site, limits))
     if has_errors(findings):
         raise of_findings(findings)
     warnings = tuple(_words(finding) for finding in findings if finding.severity == "warning")

@@ -20,7 +20,9 @@ from twinspan.server.resources.operations import Operations
 async def apply_site(call: Call) -> Result:
     """POST /apply, a whole site file as JSON; with ?dry_run the changes that it would make"""
     wish = call.read(ApplyRequest)
-    checked = apply.check_site(wish.site, only_data_center=wish.only_data_center)
+    service, account = service_of(call), actor_of(call).account
+    limits = await service.ask(lambda: service.service.limits(account))
+    checked = apply.check_site(wish.site, only_data_center=wish.only_data_center, limits=limits)
     if flag(call, "dry_run"):
         return await _tried(call, lambda tx: apply.plan_site(tx, checked), lambda tx: apply.apply_site(tx, checked))
     done = await service_of(call).run(_actor(call), lambda tx: apply.apply_site(tx, checked, wish.plan))

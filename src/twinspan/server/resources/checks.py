@@ -6,9 +6,10 @@ In: resources, actors, what the store counts. Out: `ServiceError`s. Next: `opera
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
-from twinspan.engine.quotas import exceeded, limit_of, of_kind
+from twinspan.engine.quotas import QUOTAS, Quota, exceeded, limit_of, of_kind
 from twinspan.engine.spec_changes import spec_changes
 from twinspan.model.fields import ResourceSpec
 from twinspan.model.kinds import STORED_KINDS, Kind
@@ -115,13 +116,18 @@ def no_places_of_secrets(spec: ResourceSpec, actor: Actor) -> None:
             raise _wrong("spec", "a key is the mask that stands for one", "send the key itself, or leave it out")
 
 
+def limits_of(view: ReadView, account: str, quotas: Iterable[Quota] = QUOTAS) -> dict[str, int]:
+    """What an operator has set of these quotas."""
+    found = {quota.name: view.quota(account, quota.name) for quota in quotas}
+    return {name: limit for name, limit in found.items() if limit is not None}
+
+
 def within_quota(lookup: Lookup, view: ReadView, resource: Resource) -> None:
     """Raises ServiceError where one more would be too many."""
     quotas = of_kind(resource.kind)
     if not quotas:
         return
-    set_by_operator = {quota.name: view.quota(resource.account, quota.name) for quota in quotas}
-    limits = {name: limit for name, limit in set_by_operator.items() if limit is not None}
+    limits = limits_of(view, resource.account, quotas)
     if view.count(resource.account, resource.kind) < min(limit_of(quota.name, limits) for quota in quotas):
         return  # not even all of them together break one
     refusal = exceeded(resource, lookup.of_kind(resource), limits)

@@ -220,8 +220,7 @@ class Operations:
     def _limits(self, account: str) -> dict[str, int]:
         """The quotas of fields and lists that an operator has set."""
         if account not in self._set_limits:
-            found = {quota.name: self.work.quota(account, quota.name) for quota in QUOTAS if not quota.kind}
-            self._set_limits[account] = {name: limit for name, limit in found.items() if limit is not None}
+            self._set_limits[account] = checks.limits_of(self.work, account, (one for one in QUOTAS if not one.kind))
         return self._set_limits[account]
 
     def _withdraw_twins(self, route: Resource, neighbours: tuple[Resource, ...]) -> None:
@@ -271,7 +270,8 @@ class Operations:
         """`again`: everything is there already, so no default of the edge comes into it."""
         checks.is_mapping(plain, "spec")
         edge = "native" if again else self.actor.edge
-        decoded = decode(kind.spec, without_gaps(kind.spec, plain), profile=profile, edge=edge)
+        limits = self._limits(self.actor.account)
+        decoded = decode(kind.spec, without_gaps(kind.spec, plain), profile=profile, edge=edge, limits=limits)
         if decoded.value is None:
             raise of_findings(decoded.findings)
         return decoded.value

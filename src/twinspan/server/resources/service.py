@@ -21,7 +21,7 @@ from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.refusal import Refusal
 from twinspan.model.resource import DELETED, DELETING, Actor, Resource
 from twinspan.model.secret import decode_hook, encode_hook
-from twinspan.server.resources.checks import may_write
+from twinspan.server.resources.checks import limits_of, may_write
 from twinspan.server.resources.error import ServiceError
 from twinspan.server.resources.lookup import Lookup, may_see
 from twinspan.server.resources.operations import Operations, ServiceSettings
@@ -193,6 +193,10 @@ class ResourceService:
     def list(self, actor: Actor, query: Query) -> Page:
         """One page of what the actor may see."""
         return self.store.read(lambda view: Lookup(view, actor, self.clock()).page(query))
+
+    def limits(self, account: str) -> dict[str, int]:
+        """The quotas of an account that an operator has set."""
+        return self.store.read(lambda view: limits_of(view, account))
 
     def uses(self, actor: Actor, kind: str, resource_id: str) -> tuple[Reference, ...]:
         """What refers to it. Raises NotFound."""

@@ -171,3 +171,25 @@ def test_the_whole_site_after_its_half_makes_the_rest(made: Made) -> None:
     assert {change.action for change in whole.changes if change.kind == "Site"} == {"update"}
     assert not {"DnsService", "DhcpService"} & {change.kind for change in whole.changes}
     assert look(made, plain).changes == ()
+
+
+def many_peers() -> dict[str, Any]:
+    """A site with nine BGP peers on its VBR."""
+    path = Path(__file__).parents[3] / "golden" / "errors" / "bgp-peer-many.yaml"
+    found = check(path.read_bytes(), path.name, limits=None)
+    assert found.site is not None
+    return to_plain(found.site)
+
+
+def test_a_site_file_may_have_what_an_operator_has_allowed_its_account(made: Made) -> None:
+    with pytest.raises(ServiceError) as refused:
+        check_site(many_peers(), limits=made.service.limits("alice"))
+    assert refused.value.refusals[0].code == "R-PEER-007"
+    made.service.store.change(lambda work: work.set_quota("alice", "bgp_peers_per_vbr", 9))
+    checked = check_site(many_peers(), limits=made.service.limits("alice"))
+    done = made.service.run(OWNER, lambda tx: apply_site(tx, checked))
+    assert sum(change.kind == "BgpPeer" for change in done.changes) == 9
+    bob = msgspec.structs.replace(BOB, edge="site_file")
+    with pytest.raises(ServiceError) as refused:
+        made.service.run(bob, lambda tx: apply_site(tx, checked))
+    assert refused.value.refusals[0].code == "QuotaExceeded.bgp_peers_per_vbr"

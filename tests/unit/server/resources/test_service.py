@@ -10,9 +10,11 @@ from msgspec.structs import replace
 from tests.unit.server.resources.conftest import ALICE, BOB, CLOUD, MS, NOW, Made
 
 from twinspan.model.customer_gateway import CustomerGatewaySpec
+from twinspan.model.fields import Profile
 from twinspan.model.resource import Actor, Resource
 from twinspan.model.secret import Secret
 from twinspan.server.resources.error import NotFound, ServiceError
+from twinspan.server.resources.operations import ServiceSettings
 from twinspan.server.resources.port import Query, StaleWrite
 from twinspan.server.resources.service import Once, ResourceService
 from twinspan.server.resources.spec_text import MASK, shown
@@ -352,3 +354,21 @@ def test_a_withdrawn_route_takes_its_twin_along(made: Made) -> None:
     assert after.generation == 2
     changes = made.store.read(lambda view: view.changes(after=0, account="alice", resource_id=twin.id))
     assert [change.action for change in changes] == ["create", "withdraw"]
+
+
+@pytest.mark.parametrize("profile", ["edge", "cloud"])
+def test_a_peer_may_bring_as_many_routes_as_the_accounts_quota_allows(made: Made, profile: Profile) -> None:
+    service = ResourceService(made.store, made.clock, ServiceSettings(profile=profile))
+    line = made.make("PhysicalConnection")
+    router = made.make(
+        "VirtualBorderRouter", physical_connection=line.id, local_gateway_ip="10.0.0.1", peer_gateway_ip="10.0.0.2"
+    )
+    spec = {"virtual_border_router": router.id, "peer_asn": 65001, "local_asn": 45104, "route_quota": 111}
+    with pytest.raises(ServiceError) as raised:
+        service.create(CLOUD, "BgpGroup", spec)
+    assert raised.value.refusals[0].field == "route_quota"
+    assert "routes_per_bgp_peer" in raised.value.refusals[0].remedy
+    made.service.store.change(lambda work: work.set_quota("alice", "routes_per_bgp_peer", 111))
+    assert service.create(CLOUD, "BgpGroup", spec).phase in {"ready", "creating"}
+    with pytest.raises(ServiceError):
+        service.create(CLOUD, "BgpGroup", spec | {"route_quota": 112})
