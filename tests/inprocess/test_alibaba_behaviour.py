@@ -188,6 +188,63 @@ def test_a_connection_has_two_tunnels_which_are_changed_one_by_one(cloud: CloudC
     assert [one.local_bgp_ip for one in configs.bgp_configs.bgp_config] == ["169.254.10.2", "169.254.11.2"]
 
 
+def test_to_change_one_weight_of_a_pair_the_other_goes_first(cloud: CloudClient) -> None:
+    gateway = ready_gateway(cloud)
+    first = connection_on(cloud, gateway)
+    second = connection_on(cloud, gateway, "198.18.0.158")
+    routes = [
+        {"vpn_gateway_id": gateway, "route_dest": "192.168.1.0/24", "next_hop": hop, "weight": weight}
+        for hop, weight in ((first, 100), (second, 0))
+    ]
+    for route in routes:
+        cloud.vpc("CreateVpnRouteEntry", **route, publish_vpc=True)
+        wait_for_gateway(cloud, gateway)
+
+    error = refused(lambda: cloud.vpc("ModifyVpnRouteEntryWeight", **routes[0], new_weight=0))
+
+    assert "delete" in error.message
+    cloud.vpc("DeleteVpnRouteEntry", **routes[1])
+    wait_for_gateway(cloud, gateway)
+    cloud.vpc("ModifyVpnRouteEntryWeight", **routes[0], new_weight=0)
+
+
+def test_two_vbrs_share_no_vlan(cloud: CloudClient) -> None:
+    circuit = cloud.vpc("CreatePhysicalConnection", access_point_id="ap", line_operator="CT").physical_connection_id
+    cloud.vpc("EnablePhysicalConnection", physical_connection_id=circuit)
+    asked = {
+        "physical_connection_id": circuit,
+        "vlan_id": 7,
+        "local_gateway_ip": "10.0.0.1",
+        "peer_gateway_ip": "10.0.0.2",
+        "peering_subnet_mask": "255.255.255.252",
+    }
+    cloud.vpc("CreateVirtualBorderRouter", **asked)
+
+    taken = refused(lambda: cloud.vpc("CreateVirtualBorderRouter", **asked))
+    apart = refused(
+        lambda: cloud.vpc("CreateVirtualBorderRouter", **asked | {"vlan_id": 8, "peer_gateway_ip": "10.9.0.2"})
+    )
+
+    assert taken.code == "InvalidVlanId.NotAllowed"
+    assert apart.code.startswith("Invalid")
+    assert apart.code.endswith("GatewayIp.NotAllowed")
+
+
+def test_an_operator_raises_a_quota(server: Server) -> None:
+    cloud = server.cloud("few-gateways")
+    asked = {"ip_address": "198.18.0.154", "asn": "65001"}
+
+    def allow(limit: int) -> None:
+        store = server.worker.resources.store
+        store.change(lambda work: work.set_quota("few-gateways", "customer_gateways_per_account", limit))
+
+    allow(1)
+    cloud.vpc("CreateCustomerGateway", **asked)
+    assert refused(lambda: cloud.vpc("CreateCustomerGateway", **asked)).code == "Resource.QuotaFull"
+    allow(2)
+    cloud.vpc("CreateCustomerGateway", **asked)
+
+
 # ------------------------------------------------------------------------------------------------------ refusals
 
 

@@ -41,7 +41,9 @@ _FORM_CODES = {
 }
 _VALUE_CODES = {"R-FIELD-004", "R-FIELD-005", "R-FIELD-006", "R-FIELD-010"}
 """The value is of the right form, and none of those that are possible."""
-_QUOTA = "Resource.QuotaFull"
+_OF_A_FIELD = ("R-FIELD-", "request.")
+"""Rules about the form of one value; other rules look at several."""
+_BY_WHY = {"forbidden": ("Forbidden.RAM", 403), "quota": ("Resource.QuotaFull", 400)}
 
 
 def fault_of(refusal: Refusal, why: str, of: Shape | None, absent: dict[str, str]) -> Fault:
@@ -60,10 +62,8 @@ def fault_of(refusal: Refusal, why: str, of: Shape | None, absent: dict[str, str
 
 
 def _code(refusal: Refusal, why: str, parameter: str, of: Shape | None, absent: dict[str, str]) -> tuple[str, int]:
-    if why == "forbidden":
-        return "Forbidden.RAM", 403
-    if why == "quota":
-        return _QUOTA, 400
+    if why in _BY_WHY:
+        return _BY_WHY[why]
     if why == "absent":
         return (of.absent if of is not None else "InvalidInstanceId.NotFound"), 404
     if refusal.code in _FORM_CODES:
@@ -77,7 +77,9 @@ def _code(refusal: Refusal, why: str, parameter: str, of: Shape | None, absent: 
         return _in_cloud_words(refusal.code), 400
     if refusal.code in _VALUE_CODES:
         return f"Invalid{last}.ValueNotSupported", 400
-    return (f"Invalid{last}.Malformed" if why == "invalid" and parameter else "OperationConflict"), 400
+    if why != "invalid" or not parameter:
+        return "OperationConflict", 400
+    return f"Invalid{last}.{'Malformed' if refusal.code.startswith(_OF_A_FIELD) else 'NotAllowed'}", 400
 
 
 def _in_cloud_words(code: str) -> str:

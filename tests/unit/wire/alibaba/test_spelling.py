@@ -118,7 +118,7 @@ def refusal(code: str, field: str = "") -> Refusal:
         ("R-FIELD-002", "vlan_id", "invalid", "MissingParameter", 400),
         ("R-FIELD-004", "vlan_id", "invalid", "InvalidVlanId.ValueNotSupported", 400),
         ("R-FIELD-007", "local_gateway_ip", "invalid", "InvalidLocalGatewayIp.Malformed", 400),
-        ("R-VBR-001", "vlan_id", "invalid", "InvalidVlanId.Malformed", 400),
+        ("R-VBR-001", "vlan_id", "invalid", "InvalidVlanId.NotAllowed", 400),
         ("reference.absent", "physical_connection", "invalid", "InvalidPhysicalConnectionId.NotFound", 404),
         ("resource.absent", "", "absent", "InvalidVbrId.NotFound", 404),
         ("quota.x", "", "quota", "Resource.QuotaFull", 400),
