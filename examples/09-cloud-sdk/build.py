@@ -80,7 +80,7 @@ def preparations():
     sites = lambda: call(ecd, "DescribeOfficeSites", office_site_id=[site]).office_sites  # noqa: E731
     wait("office network", lambda: sites()[0].status, "REGISTERED")
     call(ecd, "AttachCen", office_site_id=site, cen_id=cen)
-    wait("office network's CEN", lambda: sites()[0].cen_attach_status, "ATTACHED", "AttachedCen")
+    wait("office network's CEN", lambda: sites()[0].cen_attach_status, "attached")
 
     network = call(vpc, "CreateVpc", vpc_name="user", cidr_block=USER).vpc_id
     wait("user VPC", lambda: call(vpc, "DescribeVpcAttribute", vpc_id=network).status, "Available")
