@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from twinspan.model.errors import TwinspanError
 from twinspan.model.resource import Actor
 from twinspan.server.alibaba.authenticate import AccessKeys, SignedRequest, authenticate
 from twinspan.server.alibaba.execute import Executor
@@ -28,6 +29,7 @@ from twinspan.wire.alibaba.table import ACTIONS
 
 JSON = "application/json;charset=utf-8"
 METHODS = ("GET", "POST")
+BUSY_S = 1.0
 
 
 class DoorAnswer(NamedTuple):
@@ -69,7 +71,11 @@ class AlibabaDoor:
     ) -> DoorAnswer:
         """One request; header names are in lower case, the path has its query. Never raises for what a client did."""
         request_id, since_ns = _request_id(), steady_ns()
-        answer = await self._answer(method, path, headers, body, now_ns, address)
+        try:
+            answer = await self._answer(method, path, headers, body, now_ns, address)
+        except TwinspanError as error:  # of what keeps the access keys
+            delay_s = getattr(error, "delay_s", BUSY_S)
+            answer = Fault(code="ServiceUnavailable", status=503, message=f"{error}.", retry_after_s=delay_s)
         if isinstance(answer, Fault):
             found = _fault_answer(answer, request_id, headers.get("host", ""))
         else:
