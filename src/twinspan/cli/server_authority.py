@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from twinspan.cli.server_state import JSON, STATE_DIR, require_state, when
+from twinspan.cli.server_state import JSON, OWN_HELP, STATE_DIR, require_state, when
 from twinspan.server import rotation
 from twinspan.server.authority import authorities, issue_leaf, load_names, save_names
 
@@ -55,15 +55,17 @@ def show(state_dir: Path, pem: bool, as_json: bool) -> int:
 
 @authority.command()
 @STATE_DIR
-def rotate(state_dir: Path) -> int:
-    """Make a next authority and announce it. The current one goes on as before.
+@click.option("--own", type=click.Path(path_type=Path), metavar="FILE", help=OWN_HELP)
+def rotate(state_dir: Path, own: Path | None) -> int:
+    """Make a next authority, or bring your own, and announce it. The current one goes on as before.
 
     \b
-    Example:
+    Examples:
       twinspan server authority rotate
+      twinspan server authority rotate --own issuing-ca.pem
     """
     require_state(state_dir)
-    fingerprint = rotation.rotate(state_dir, time.time_ns())
+    fingerprint = rotation.rotate(state_dir, time.time_ns(), own)
     click.echo(f"The next authority has the fingerprint\n  {fingerprint}")
     click.echo("Devices learn it when they connect. Then: twinspan server authority switch")
     return 0

@@ -22,9 +22,11 @@ from twinspan.server.resources.seal import SealKey
 from twinspan.server.store import FILE_NAME, DeviceStore
 
 
-def first_start(state_dir: Path, names: tuple[str, ...], token_file: Path | None) -> None:
+def first_start(
+    state_dir: Path, names: tuple[str, ...], token_file: Path | None, own_authority: Path | None = None
+) -> None:
     """Make a server. Raises Rejected if there is one."""
-    fingerprint = create_authority(state_dir, names, time.time_ns())
+    fingerprint = create_authority(state_dir, names, time.time_ns(), own_authority)
     ticket_key(state_dir)
     SealKey.load_or_create(state_dir / SEAL_KEY)
     store = DeviceStore(state_dir / FILE_NAME)

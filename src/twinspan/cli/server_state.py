@@ -15,6 +15,8 @@ from twinspan.model.errors import Rejected
 from twinspan.server.database.place import database_url, is_made
 from twinspan.server.store import DeviceStore
 
+OWN_HELP = "Your own authority: PEM with its key (EC, 0600), its certificate, and what leads to a known one."
+
 
 def _without_password(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """Arguments are seen by everybody on the machine."""

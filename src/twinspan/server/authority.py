@@ -23,6 +23,7 @@ from twinspan.server.certificate import (
     make_leaf,
     not_after_ns,
     not_before_ns,
+    read_own_authority,
     save_authority,
 )
 from twinspan.server.key_file import make_state_dir, read_private, write_private
@@ -49,15 +50,18 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
     not_after_ns: int
 
 
-def create_authority(state_dir: Path, names: tuple[str, ...], now_ns: int) -> str:
-    """Makes the authority and the first leaf; the authority's fingerprint. Raises Rejected if there is one already."""
+def create_authority(state_dir: Path, names: tuple[str, ...], now_ns: int, own: Path | None = None) -> str:
+    """Makes the authority, or takes somebody's own, and the first leaf; the authority's fingerprint.
+
+    Raises Rejected if there is one already.
+    """
     make_state_dir(state_dir)
     if (state_dir / f"{CURRENT}.pem").exists():
         raise Rejected(
             f"{state_dir} has an authority already, and devices may have pinned it",
             remedy="keep it, replace it with: twinspan server authority rotate, or give another --state-dir",
         )
-    authority = make_authority(now_ns)
+    authority = make_authority(now_ns) if own is None else read_own_authority(own, now_ns)
     save_names(state_dir, names)
     save_authority(authority, state_dir, CURRENT)
     issue_leaf(state_dir, now_ns)
@@ -88,8 +92,9 @@ def issue_leaf(state_dir: Path, now_ns: int) -> Leaf:
     key, certificate = make_leaf(authority, load_names(state_dir), now_ns)
     chain = certificate.public_bytes(Encoding.PEM)
     cross = state_dir / CROSS
-    if cross.exists():
+    if cross.exists():  # first: of two ways up a client tries one, and devices must not be lost
         chain += cross.read_bytes()
+    chain += authority.shown
     # Key and chain are one file: no moment at which they do not belong together.
     write_private(state_dir / f"{LEAF}.pem", key + chain)
     return load_leaf(state_dir)

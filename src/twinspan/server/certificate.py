@@ -42,6 +42,15 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+    chain: tuple[x509.Certificate, ...] = ()
+    """What leads from it to an authority that others know, for one that is somebody's own; without the last of them."""
+
+    @property
+    def shown(self) -> bytes:
+        """PEM of what follows the leaf: nothing, where everybody who trusts us has the certificate itself."""
+        if self.certificate.issuer == self.certificate.subject:
+            return b""
+        return b"".join(one.public_bytes(Encoding.PEM) for one in (self.certificate, *self.chain))
 
 
 def make_authority(now_ns: int) -> Authority:
@@ -97,22 +106,51 @@ def make_leaf(issuer: Authority, names: tuple[str, ...], now_ns: int) -> tuple[b
 def save_authority(authority: Authority, state_dir: Path, stem: str) -> None:
     """`stem`.key with key and certificate in one, so that they always belong together, then the public `stem`.pem."""
     certificate = authority.certificate.public_bytes(Encoding.PEM)
-    write_private(state_dir / f"{stem}.key", _key_pem(authority.key) + certificate)
+    chain = b"".join(one.public_bytes(Encoding.PEM) for one in authority.chain)
+    write_private(state_dir / f"{stem}.key", _key_pem(authority.key) + certificate + chain)
     write_private(state_dir / f"{stem}.pem", certificate)
 
 
 def load_authority(state_dir: Path, stem: str) -> Authority:
-    """Raises Unavailable if it is not there, Rejected if it is not an authority of ours."""
-    path = state_dir / f"{stem}.key"
+    """Raises Unavailable if it is not there, Rejected if it is damaged."""
+    return _parsed(state_dir / f"{stem}.key", "restore it from a backup")
+
+
+def read_own_authority(path: Path, now_ns: int) -> Authority:
+    """Somebody's own authority: one PEM file with its key, its certificate, and what leads to a known one.
+
+    Raises Rejected with what is wrong with it, Unavailable if it cannot be read.
+    """
+    authority = _parsed(path, "give one PEM file with the key (EC, without a passphrase) and the certificate")
+    certificate = authority.certificate
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        signs = certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        constraints, signs = x509.BasicConstraints(ca=False, path_length=None), False
+    if not constraints.ca or not signs:
+        raise Rejected(
+            f"the certificate in {path} may not issue others", remedy="give one with CA:TRUE and keyCertSign"
+        )
+    life_ns = not_after_ns(certificate) - now_ns
+    if not_before_ns(certificate) > now_ns or life_ns < LEAF_LIFE.total_seconds() * 1e9:
+        raise Rejected(
+            f"the certificate in {path} is not valid now and for {LEAF_LIFE.days} more days",
+            remedy="have it renewed first",
+        )
+    return authority
+
+
+def _parsed(path: Path, remedy: str) -> Authority:
     data = read_private(path)
     try:
         key = load_pem_private_key(data, password=None)
-        certificate = x509.load_pem_x509_certificate(data)
-    except ValueError as error:
-        raise Rejected(f"{path} is damaged", remedy="restore it from a backup") from error
+        certificate, *chain = x509.load_pem_x509_certificates(data)
+    except (ValueError, TypeError) as error:
+        raise Rejected(f"{path} is damaged", remedy=remedy) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-        raise Rejected(f"{path} holds a key and a certificate that do not belong together", remedy="restore it")
-    return Authority(certificate=certificate, key=key)
+        raise Rejected(f"{path} holds a key and a certificate that do not belong together", remedy=remedy)
+    return Authority(certificate=certificate, key=key, chain=tuple(chain))
 
 
 def not_before_ns(certificate: x509.Certificate) -> int:

@@ -1,6 +1,6 @@
 """How one authority follows another without a visit to any device.
 
-    rotate   a next authority exists and is announced; the current one goes on issuing
+    rotate   a next authority (made here, or somebody's own) exists and is announced; the current one goes on issuing
     switch   the next one issues; the one before is still announced, and has certified its successor's key
     retire   the one before is announced no more
 
@@ -26,6 +26,7 @@ from twinspan.server.certificate import (
     make_authority,
     not_after_ns,
     not_before_ns,
+    read_own_authority,
     save_authority,
 )
 from twinspan.server.key_file import write_private
@@ -59,8 +60,11 @@ def authority_states(state_dir: Path) -> tuple[AuthorityState, ...]:
     )
 
 
-def rotate(state_dir: Path, now_ns: int) -> str:
-    """Makes the next authority, to be announced. Its fingerprint. Raises Rejected while another rotation runs."""
+def rotate(state_dir: Path, now_ns: int, own: Path | None = None) -> str:
+    """Makes the next authority, or takes somebody's own, to be announced. Its fingerprint.
+
+    Raises Rejected while another rotation runs.
+    """
     if _certificate(state_dir, NEXT) is not None:
         raise Rejected(
             "a next authority exists already",
@@ -72,7 +76,7 @@ def rotate(state_dir: Path, now_ns: int) -> str:
             remedy="end that rotation first: twinspan server authority retire",
         )
     load_authority(state_dir, CURRENT)
-    authority = make_authority(now_ns)
+    authority = make_authority(now_ns) if own is None else read_own_authority(own, now_ns)
     save_authority(authority, state_dir, NEXT)
     return fingerprint(authority.certificate)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from twinspan.model.errors import Rejected, Unavailable
 from twinspan.server import rotation
@@ -26,7 +27,7 @@ from twinspan.server.authority import (
     renew_leaf_if_due,
     save_names,
 )
-from twinspan.server.certificate import load_authority
+from twinspan.server.certificate import Authority, cross_certify, load_authority, make_authority, save_authority
 
 DAY = 24 * 3600 * 1_000_000_000
 NAMES = ("Cloud.Example", "127.0.0.1", "2001:DB8::1")
@@ -254,3 +255,49 @@ def test_a_damaged_key_is_named(state_dir: Path) -> None:
     (state_dir / "authority.key").write_bytes(b"torn")
     with pytest.raises(Rejected, match=r"authority\.key is damaged"):
         load_authority(state_dir, "authority")
+
+
+def own_authority(path: Path, now: int, *, below: bool = True) -> ssl.SSLContext:
+    """A file as an organisation's PKI gives it, and what trusts that PKI alone."""
+    root = make_authority(now)
+    issuing = make_authority(now)
+    certificate = cross_certify(root, issuing, now) if below else issuing.certificate
+    save_authority(Authority(certificate=certificate, key=issuing.key), path.parent, path.stem)
+    trusted = root.certificate if below else issuing.certificate
+    return trusting((trusted.public_bytes(Encoding.PEM).decode(),))
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_with_an_authority_of_its_own_an_organisation_trusts_the_server_at_once(
+    tmp_path: Path, now: int, below: bool
+) -> None:
+    everybody = own_authority(tmp_path / "issuing.key", now, below=below)
+    create_authority(tmp_path / "state", NAMES, now, tmp_path / "issuing.key")
+    server = ServerTls(tmp_path / "state")
+    assert handshake(server.context, everybody).version() == "TLSv1.3"
+    pinned = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    pinned.load_verify_locations(cadata="".join(server.announced))
+    pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert handshake(server.context, pinned).version() == "TLSv1.3"
+    assert renew_leaf_if_due(tmp_path / "state", now + 61 * DAY)
+
+
+def test_an_organisation_s_authority_can_follow_ours(state_dir: Path, now: int, tmp_path: Path) -> None:
+    devices = trusting(authorities(state_dir))
+    everybody = own_authority(tmp_path / "issuing.key", now)
+    rotation.rotate(state_dir, now, tmp_path / "issuing.key")
+    rotation.switch(state_dir, now)
+    assert handshake(ServerTls(state_dir).context, devices).version() == "TLSv1.3"
+    rotation.retire(state_dir, now)
+    assert handshake(ServerTls(state_dir).context, everybody).version() == "TLSv1.3"
+
+
+def test_a_certificate_that_may_not_issue_is_no_authority(state_dir: Path, now: int, tmp_path: Path) -> None:
+    leaf = tmp_path / "leaf.pem"
+    leaf.touch(mode=0o600)
+    leaf.write_bytes((state_dir / "server.pem").read_bytes())
+    with pytest.raises(Rejected, match="may not issue"):
+        rotation.rotate(state_dir, now, leaf)
+    own_authority(tmp_path / "old.key", now - 3700 * DAY)
+    with pytest.raises(Rejected, match="not valid"):
+        rotation.rotate(state_dir, now, tmp_path / "old.key")

@@ -113,6 +113,7 @@ class TrustStore:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_verify_locations(cadata="".join(authorities))
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an authority below somebody's own is pinned itself
         if certificate:
             context.load_cert_chain(self.certificate_file)
         if wrong:
