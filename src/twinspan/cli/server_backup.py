@@ -53,7 +53,7 @@ def restore(file: Path, state_dir: Path, database: str, force: bool, check: bool
     Examples:
       twinspan restore /backups/cloud.zip --check
       twinspan restore /backups/cloud.zip --state-dir ./server
-      twinspan restore /backups/cloud.zip --database postgresql://twinspan@db.example/twinspan
+      twinspan restore cloud.zip --database postgresql://twinspan@db.example/cloud
     """
     if check:
         contents, problems = check_backup(file)
