@@ -90,7 +90,7 @@ def test_a_database_that_was_away_is_used_again(store: DeviceStore, cluster: Clu
     conftest.add(store, "S1")
     cluster.stop("immediate")
     try:
-        for ask in (lambda: store.find("S1"), lambda: store.presence()) * 2:
+        for ask in (lambda: store.find("S1"), store.presence) * 2:
             with pytest.raises(Retryable):
                 ask()
     finally:
@@ -136,6 +136,20 @@ def test_a_change_that_is_cut_leaves_nothing(store: DeviceStore) -> None:
         cut()
     assert store.find("S1") is not None
     assert Accounts(store).names() == {"alice", "bob"}
+
+
+def test_a_transaction_does_not_go_on_with_another_connection(store: DeviceStore) -> None:
+    """Whoever overlooks that a statement failed must not take its end for the end of what is lost."""
+    conftest.add(store, "S1")
+    cut = "SELECT pg_terminate_backend(pg_backend_pid())"
+    store.durable.execute("BEGIN IMMEDIATE")
+    store.durable.execute("DELETE FROM device")
+    for sql in (cut, "DELETE FROM account", "COMMIT"):
+        with pytest.raises(Retryable):
+            store.durable.execute(sql)
+    assert store.find("S1") is not None
+    assert Accounts(store).names() == {"alice", "bob"}
+    conftest.add(store, "S2")
 
 
 @pytest.mark.parametrize("odd", ["a\0b", "\ud800", "%s", "?", "x" * 10_000])

@@ -20,6 +20,7 @@ from twinspan.drivers.websocket import WebSocket
 from twinspan.engine.admission_control import HandshakeBudget
 from twinspan.engine.failure_limit import FailureLimit
 from twinspan.server.clock import pause, steady_ns, wall_ns
+from twinspan.server.departures import Departures
 from twinspan.server.events import Event, EventKind, EventLog
 from twinspan.server.front import Front, HttpRequest
 from twinspan.server.hub_ports import AdminApi, Peers
@@ -94,6 +95,7 @@ class Hub:
         unbind: Callable[[str, str, int], tuple[bool, str]],
     ) -> None:
         self.settings, self.store, self.events, self.services = settings, store, events, services
+        self.departures = Departures(store, events)
         self._unbind = unbind
         self._tickets = TicketOffice(settings.tickets)
         self.tunnels: dict[str, Tunnel] = {}
@@ -264,7 +266,7 @@ class Hub:
             return
         del self.tunnels[tunnel.serial]
         why = reason or ("the TCP connection broke" if code == 1006 else f"closed with code {code}")
-        self.store.release(tunnel.serial, tunnel.epoch, why, wall_ns())  # nothing, if another worker has it by now
+        self.departures.tell(tunnel.serial, tunnel.epoch, why, wall_ns())  # nothing, if another worker has it by now
         self.note(tunnel.serial, "down", why, epoch=tunnel.epoch)
 
     def unbinding_code(self, tunnel: Tunnel, message: UnbindingCode) -> UnbindingResult:
@@ -337,13 +339,13 @@ class Hub:
             # Gone first, so that the end of its sockets is a late one.
             del self.tunnels[tunnel.serial]
             silent_s = tunnel.limit_ns / NS_PER_S
-            self.store.release(tunnel.serial, tunnel.epoch, "keepalive expired", now_wall_ns)
+            self.departures.tell(tunnel.serial, tunnel.epoch, "keepalive expired", now_wall_ns)
             self.note(tunnel.serial, "down", f"keepalive expired: nothing heard for {silent_s:g} s", epoch=tunnel.epoch)
             tunnel.abort()
         while self._expected and (first := next(iter(self._expected.values()))).until_ns < now_wall_ns:
             self._forget(first, "registered, and never came with its URL")
         self._tickets.sweep(now_wall_ns)
-        self.events.flush(now_wall_ns)
+        self.departures.catch_up(now_wall_ns)
 
     def announce_authorities(self) -> None:
         """The authorities have changed: tell every device that is connected."""
@@ -355,7 +357,7 @@ class Hub:
         """A device that was registered does not come any more."""
         serial = expected.request.serial
         del self._expected[serial]
-        if self.store.release(serial, expected.epoch, why, wall_ns()):
+        if self.departures.tell(serial, expected.epoch, why, wall_ns()):
             self.note(serial, "down", why, epoch=expected.epoch)
 
     def note(self, serial: str, kind: EventKind, detail: str, *, epoch: int | None = None) -> None:

@@ -7,11 +7,13 @@ service never waits: it keeps what it needs and answers when a message comes. Ne
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
+from twinspan.model.errors import TwinspanError
 from twinspan.server.clock import pause
 from twinspan.server.tunnel import Subconnection
 from twinspan.wire.cloud_connection.messages import CloseCode
@@ -99,12 +101,14 @@ class ConfigService:
 
     async def watch(self) -> None:
         """For ever: push what anybody, also another worker, has put into the store."""
-        revision, _ = self._store.changed_since(-1)
+        seen: int | None = None
         while True:
+            with contextlib.suppress(TwinspanError):  # a database that is away is asked again
+                newest, serials = self._store.changed_since(-1 if seen is None else seen)
+                for serial in serials if seen is not None else ():
+                    self.push(serial)
+                seen = newest
             await pause(WATCH_S)
-            revision, serials = self._store.changed_since(revision)
-            for serial in serials:
-                self.push(serial)
 
     def push(self, serial: str) -> bool:
         """Send the wanted config if the device is here and has another one. Whether it was sent."""

@@ -8,13 +8,14 @@ said. Next: `events.py` (the batched log), `commands.py` (the offline queue), `r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from twinspan.engine.epoch import QUARANTINE_S, Swap
+from twinspan.model.errors import TwinspanError
 from twinspan.server.database import place as places
 from twinspan.server.database.connection import Connection, open_connection
 from twinspan.server.resources.seal import SealKey
@@ -249,7 +250,8 @@ def transaction(connection: Connection) -> Iterator[Connection]:
     try:
         yield connection
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(TwinspanError):  # a full disk, or a database that went away, has ended it already
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 

@@ -27,6 +27,7 @@ from twinspan.server.authority import ServerTls, load_names, renew_leaf_if_due
 from twinspan.server.clock import pause, steady_ns, wall_ns
 from twinspan.server.commands import CommandQueue
 from twinspan.server.config_store import ConfigTable
+from twinspan.server.database.place import database_url, server_id, sqlite_path
 from twinspan.server.diagnostics import DiagnosticsService
 from twinspan.server.door import AdminDoor, HubRelay
 from twinspan.server.drain import drain
@@ -41,9 +42,12 @@ from twinspan.server.plain_paths import PlainPaths
 from twinspan.server.report_board import ReportBoard
 from twinspan.server.request_log import Logged, RequestLog
 from twinspan.server.resources.parts import ResourceOptions, ResourceParts
+from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
+from twinspan.server.resources.seal import SealKey
 from twinspan.server.services import ConfigService, LogService, Service, TelemetryService
 from twinspan.server.shell import CliService
-from twinspan.server.store import FILE_NAME, DeviceStore
+from twinspan.server.store import DeviceStore
+from twinspan.server.supervisor import for_ever
 from twinspan.server.ticket import TicketSettings
 from twinspan.server.unbinding import Unbinding
 from twinspan.wire.cloud_connection import services as names
@@ -89,12 +93,15 @@ class Worker:
 
     def __init__(self, options: ServerOptions, number: int = 0) -> None:
         self._options, self._number = options, number
-        self.store = DeviceStore(options.state_dir / FILE_NAME)
+        url = database_url(options.state_dir, options.resources.database)
+        self.store = DeviceStore(url, SealKey.load_or_create(options.state_dir / SEAL_KEY))
+        self._shared = sqlite_path(url) is None
+        """Servers of other machines may use the database too."""
         self.events = EventLog(self.store)
         self.tls = None if options.plain else ServerTls(options.state_dir)
         self.config = ConfigService(ConfigTable(self.store))
         self.telemetry = TelemetryService()
-        self.board = ReportBoard(self.store, self.telemetry.reports, shared=options.workers > 1)
+        self.board = ReportBoard(self.store, self.telemetry.reports, shared=self._shared or options.workers > 1)
         self.telemetry.heard = self.board.heard
         key = ticket_key(options.state_dir)
         unbinding = Unbinding(self.store, _derived(key, b"unbinding"))
@@ -134,7 +141,7 @@ class Worker:
         scheme, name = ("ws", "127.0.0.1") if options.plain else ("wss", load_names(options.state_dir)[0])
         host = options.public or name
         return HubSettings(
-            worker=f"worker-{self._number}",
+            worker=f"{server_id(options.state_dir) if self._shared else 'worker'}-{self._number}",
             tickets=TicketSettings(
                 base_url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{options.port}",
                 own_port=options.port + 1 + self._number if options.workers > 1 else None,
@@ -179,16 +186,16 @@ class Worker:
         listening = self._listen()
         memory.tune_collection()
         loops = {
-            "sweep": self.hub.sweep(),
-            "renewal": self._renewal(),
-            "peers": self.peers.serve(),
-            "configs": self.config.watch(),
-            "housekeeping": self.housekeeping.run(self._heard),
-            "memory": memory.keep_small(self.hub.ended_count),
-            "reports": self.board.run(),
+            "sweep": self.hub.sweep,
+            "renewal": self._renewal,
+            "peers": self.peers.serve,
+            "configs": self.config.watch,
+            "housekeeping": lambda: self.housekeeping.run(self._heard),
+            "memory": lambda: memory.keep_small(self.hub.ended_count),
+            "reports": self.board.run,
             **self.resources.loops(ConfigTable(self.store), self.board, first=self._number == 0),
         }
-        tasks = [loop.create_task(work, name=name) for name, work in loops.items()]
+        tasks = [loop.create_task(for_ever(name, work), name=name) for name, work in loops.items()]
         ready()
         await stop.wait()
         for server in listening:
@@ -202,7 +209,7 @@ class Worker:
         await pause(CLOSE_FRAMES_S)
         await self.resources.close()
         self.request_log.close()
-        self.events.flush(wall_ns())
+        self.hub.departures.catch_up(wall_ns())
         self.store.close()
 
     def _listen(self) -> list[Listener]:

@@ -1,6 +1,7 @@
 """A connection for the device store: SQL as it is written, one statement a call, on SQLite or PostgreSQL.
 
-SQLite is the standard library's own connection with nothing around it: the hot path stays as fast as it can be.
+SQLite is the standard library's own connection, and of its calls only the errors are changed: the hot path stays as
+fast as it can be.
 PostgreSQL's takes the same SQL (`postgres_connection.py`).
 
 In: a path or a URL. Out: a connection to a database of this version. Next: `server.store`.
@@ -13,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from twinspan.model.errors import Unavailable
+from twinspan.model.errors import Retryable, Unavailable
 from twinspan.server.database.place import sqlite_path
-from twinspan.server.database.sqlite_file import Durability, connect
+from twinspan.server.database.sqlite_file import Durability, connect, translated
 from twinspan.server.migrations import HEAD
 
 CACHE_KIB = 2_000
@@ -40,6 +41,24 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
+class _Telling(sqlite3.Connection):
+    """SQLite's own, but what it raises is Retryable, or whatever else it means."""
+
+    place: object = "that file"
+
+    def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, values)
+        except sqlite3.Error as error:
+            raise translated(error, self.place) from error
+
+    def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:
+        try:
+            return super().executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise translated(error, self.place) from error
+
+
 def open_connection(place: Path | str, durability: Durability) -> Connection:
     """A connection; the database is made or brought to this version first.
 
@@ -61,20 +80,29 @@ def open_connection(place: Path | str, durability: Durability) -> Connection:
 
 
 def _open_file(path: Path, durability: Durability) -> sqlite3.Connection:
-    if path.exists():
-        connection = connect(path, durability, cache_kib=CACHE_KIB)
+    connection = _connect(path, durability) if path.exists() else None
+    if connection is not None:
         if _is_current(connection):
             return connection
         connection.close()
     from twinspan.server.database.migrate import make  # noqa: PLC0415  loads half a second that few wait for
 
     make(path, HEAD)
-    return connect(path, durability, cache_kib=CACHE_KIB)
+    return _connect(path, durability)
+
+
+def _connect(path: Path, durability: Durability) -> sqlite3.Connection:
+    def telling(*given: Any, **named: Any) -> _Telling:
+        made = _Telling(*given, **named)
+        made.place = path
+        return made
+
+    return connect(path, durability, CACHE_KIB, telling)
 
 
 def _is_current(connection: sqlite3.Connection) -> bool:
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError:
-        return False
+    except Retryable:
+        return False  # there is no such table
     return row is not None and row[0] == HEAD

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import sqlite3
 from pathlib import Path
 
 from twinspan.model.errors import Rejected, Unavailable
-from twinspan.server.key_file import make_state_dir, read_private, write_private
+from twinspan.server.key_file import create_private, make_state_dir, read_private, write_private
 
 FILE_NAME = "twinspan.db"
 """In the state directory: everything that the server remembers."""
@@ -19,6 +20,7 @@ FORMER_NAME = "devices.db"
 """What it was called while it held devices alone."""
 CHOICE_NAME = "database.url"
 """The URL that a person has chosen: for its owner only, there may be a password in it."""
+ID_NAME = "server-id"
 SQLITE = "sqlite:///"
 
 
@@ -53,6 +55,14 @@ def choose_database(state_dir: Path, url: str) -> str:
             "into a new --state-dir",
         )
     return chosen
+
+
+def server_id(state_dir: Path) -> str:
+    """Which of the servers on one database this is; made at the first call."""
+    path = state_dir / ID_NAME
+    if not path.exists():
+        create_private(path, secrets.token_hex(4).encode())
+    return read_private(path).decode()
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from twinspan.server.database import postgres
 from twinspan.server.database.migrate import make
@@ -26,7 +25,8 @@ from twinspan.server.migrations import HEAD
 AWAY_FACTOR = 4
 """Whoever waited long for a connection in vain does not try again soon: the event loop has other work."""
 
-_SPECIAL = {"BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({postgres.DEVICE_LOCK})".encode()}
+BEGIN = "BEGIN IMMEDIATE"
+_SPECIAL = {BEGIN: f"BEGIN; SELECT pg_advisory_xact_lock({postgres.DEVICE_LOCK})".encode()}
 
 
 def open_postgres(url: str, durability: Durability) -> PostgresConnection:
@@ -43,13 +43,20 @@ class PostgresConnection:
         self._place = postgres.place(url)
         self._connection: postgres.Connection | None = None
         self._away_until, self._away_reason = 0.0, ""
+        self._begun = False
+        """Whether a transaction has begun that has not ended: it cannot go on with another connection."""
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
         """Raises Retryable while the database cannot be reached."""
         try:
-            return self._usable().execute(_query(sql), [_fit(value) for value in values] or None)
+            cursor = self._usable().execute(_query(sql), [_fit(value) for value in values] or None)
         except psycopg.Error as error:
             raise postgres.translated(error, self._place) from error
+        finally:
+            if sql in ("COMMIT", "ROLLBACK"):
+                self._begun = False
+        self._begun = self._begun or sql == BEGIN
+        return cursor
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> psycopg.Cursor[tuple[Any, ...]]:
         """Raises Retryable while the database cannot be reached."""
@@ -67,10 +74,10 @@ class PostgresConnection:
     def _usable(self) -> postgres.Connection:
         """Raises psycopg.Error. Within a transaction a lost connection is lost: the caller must begin again."""
         kept = self._connection
-        if kept is not None and not kept.broken and not kept.closed:
-            begun = kept.info.transaction_status != TransactionStatus.IDLE
-            if begun or _is_alive(kept):
-                return kept
+        if kept is not None and not kept.broken and (self._begun or _is_alive(kept)):
+            return kept
+        if self._begun:
+            raise psycopg.OperationalError("the connection was lost within a transaction")
         if kept is not None:
             kept.close()
         self._connection = None

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from twinspan.model.errors import Rejected, Retryable, TwinspanError, Unavailable
 
@@ -38,13 +38,18 @@ def create_file(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def connect(path: Path, durability: Durability = "FULL", cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
-    """A connection in autocommit mode to a file that exists. Raises sqlite3.Error."""
+def connect(
+    path: Path,
+    durability: Durability = "FULL",
+    cache_kib: int = CACHE_KIB,
+    factory: Any = sqlite3.Connection,
+) -> sqlite3.Connection:
+    """A connection in autocommit mode to a file that exists; `factory` makes it. Raises sqlite3.Error."""
     # A URI cannot make the file: mode=rw.
     uri = f"file:{_quoted(str(path.absolute()))}?mode=rw"
-    connection = sqlite3.connect(
+    connection: sqlite3.Connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, cached_statements=256,
-        check_same_thread=False,
+        check_same_thread=False, factory=factory,
     )  # fmt: skip
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -73,10 +72,10 @@ class ResourceParts:
             metrics=metrics,
         )
 
-    def loops(self, table: ConfigTable, board: ReportBoard, *, first: bool) -> dict[str, Coroutine[Any, Any, None]]:
+    def loops(self, table: ConfigTable, board: ReportBoard, *, first: bool) -> dict[str, Callable[[], Awaitable[None]]]:
         """What the worker runs as long as it lives; `first`: it is the one that tells devices what to be."""
-        sites = {"sites": SiteLoop(self.store, table, board).run()} if first else {}
-        return {"followers": self.followers.watch(), "clearing": self._clear(), **sites}
+        sites = {"sites": SiteLoop(self.store, table, board).run} if first else {}
+        return {"followers": self.followers.watch, "clearing": self._clear, **sites}
 
     def gauges(self) -> dict[str, float]:
         """For the metrics."""
