@@ -134,9 +134,11 @@ def _read(method: str, path: str, headers: Mapping[str, str], body: bytes, addre
 
 
 def _action(headers: Mapping[str, str], flat: Mapping[str, str]) -> Action | Fault:
-    """The row that the request names."""
-    name = headers.get("x-acs-action") or flat.get("Action", "")
-    version = headers.get("x-acs-version") or flat.get("Version", "")
+    """The row that the request names, where its signature covers it: ACS3 signs headers, the older one parameters."""
+    names: Mapping[str, str] = flat
+    if "authorization" in headers:
+        names = {"Action": headers.get("x-acs-action", ""), "Version": headers.get("x-acs-version", "")}
+    name, version = names.get("Action", ""), names.get("Version", "")
     if flat.get("Format", "json").lower() != "json":
         return Fault(code="UnsupportedParameter", message="Format: answers are JSON here (send Format=JSON).")
     if not name or not version:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -86,6 +87,24 @@ def test_what_is_no_request_is_refused(request_: tuple[str, str, dict[str, str]]
     assert (body["Code"], answer.status) == (code, status)
     assert body["RequestId"] == answer.headers["x-acs-request-id"]
     assert b"do-not-tell" not in answer.body
+
+
+def test_the_action_is_the_one_that_was_signed() -> None:
+    query = {
+        "Action": "NoSuchAction",
+        "Version": "2016-04-28",
+        "Timestamp": "2027-01-15T08:00:00Z",
+        "SignatureNonce": "nonce-1",
+        "SignatureMethod": "HMAC-SHA1",
+        "SignatureVersion": "1.0",
+        "AccessKeyId": KEY.id,
+    }
+    query["Signature"] = Utils.get_rpcsignature(query, "POST", KEY.secret.reveal())
+    smuggled = {"x-acs-action": "DeleteVpc", "x-acs-version": "2016-04-28"}
+
+    _, body = asked(door(), "POST", f"/?{urlencode(query)}", smuggled)
+
+    assert (body["Code"], "NoSuchAction" in body["Message"]) == ("InvalidAction.NotFound", True)
 
 
 def test_while_the_keys_cannot_be_reached_the_answer_is_come_again() -> None:
