@@ -27,7 +27,7 @@ from twinspan.server.database import migrate
 from twinspan.server.database.place import FILE_NAME, FORMER_NAME
 from twinspan.server.key_file import write_private
 from twinspan.server.migrations import former_steps
-from twinspan.server.resources.port import Remembered
+from twinspan.server.resources.port import Query, Remembered
 from twinspan.server.resources.seal import SealKey
 from twinspan.server.resources.sql_store import open_store
 from twinspan.server.resources.tables import METADATA
@@ -97,6 +97,8 @@ def test_what_is_in_it_stays(database_url: str, tmp_path: Path) -> None:
     assert verify(store) == ()
     assert store.change(lambda work: work.recall("kiel", "key", NOW)) == Remembered(fingerprint="f", answer=b"answer")
     assert store.read(lambda view: view.get("c-1")) == renamed(connection("c-1"), "second")
+    tagged = store.read(lambda view: view.list(Query(kind="Vpc", account="kiel", tags={"env": "test"})))
+    assert [one.id for one in tagged.resources] == ["vpc-1"]
     store.change(inserting(vpc("vpc-new")))
     assert verify(store) == ()
     store.close()

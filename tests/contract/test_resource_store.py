@@ -28,6 +28,7 @@ from twinspan.model.errors import Rejected
 from twinspan.model.resource import Resource
 from twinspan.model.vpc import VpcSpec
 from twinspan.server.database.port import Statement
+from twinspan.server.resources import sql_view
 from twinspan.server.resources.port import Page, Query, Remembered, StaleWrite, Work
 from twinspan.server.resources.seal import SealKey
 from twinspan.server.resources.sql_store import SqlStore, open_store
@@ -252,6 +253,34 @@ def test_a_list_of_every_account_has_all(many: SqlStore) -> None:
 def test_a_list_can_ask_what_mentions_a_resource(many: SqlStore) -> None:
     assert ids(page(many, kind="Vswitch", refers_to=("vpc-1",))) == ["vsw-1", "vsw-2"]
     assert page(many, kind="Vswitch", refers_to=("vpc-1", "vpc-2")).total == 0
+
+
+@pytest.mark.parametrize("few", [0, 100])
+@pytest.mark.parametrize("sort", ["created", "updated", "name", "id"])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("tags", [{"env": "test"}, {"env": None}])
+def test_a_list_by_tag_is_in_order_however_many_have_it(
+    many: SqlStore, monkeypatch: pytest.MonkeyPatch, few: int, sort: Any, descending: bool, tags: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(sql_view, "FEW", few)
+    value = tags["env"]
+    order = {"sort": sort, "descending": descending}
+    whole = [one for one in page(many, **order, limit=50).resources if value in (None, one.spec.tags["env"])]
+    expected = [one.id for one in whole]
+    assert len(expected) == (10 if value is None else 5)
+    by_offset = [page(many, **order, tags=tags, limit=2, offset=start) for start in range(0, len(expected), 2)]
+    assert [one for found in by_offset for one in ids(found)] == expected
+    assert {found.total for found in by_offset} == {len(expected)}
+    by_cursor: list[str] = []
+    after: tuple[str, str] | None = None
+    while True:
+        found = page(many, **order, tags=tags, limit=2, after=after)
+        by_cursor += ids(found)
+        assert found.total == len(expected)
+        after = found.next
+        if after is None:
+            break
+    assert by_cursor == expected
 
 
 @pytest.mark.parametrize("sort", ["created", "updated", "name", "id"])

@@ -19,6 +19,8 @@ from twinspan.server.resources.port import Query, Sort
 from twinspan.server.resources.statements import ROW, R, number, text
 from twinspan.server.resources.tables import REFERENCE, RESOURCE, STATUS, TAG
 
+FEW = 2_000
+"""Resources that are read and sorted in some milliseconds; more are looked at in the order of the list."""
 LARGEST = 2**62
 """No number that goes to a database is larger: what people write may be."""
 _SORTS: dict[Sort, Any] = {"created": R.created_ns, "updated": R.updated_ns, "name": R.name, "id": R.id}
@@ -44,6 +46,19 @@ class Shape(NamedTuple):
     sort: Sort
     descending: bool
     after: bool
+    few: bool = False
+    """So few have the tag that they are read one by one, and then sorted."""
+
+    @property
+    def one_tag(self) -> bool:
+        """Whether a single tag of an account is all that is asked for: that is counted in one index."""
+        others = (self.site, self.ids, self.names, self.refers_to, self.resource_group, self.phase, self.text)
+        return self.account and len(self.tags) == 1 and not any(others)
+
+    @property
+    def in_tag_order(self) -> bool:
+        """Whether that index has the order of the list too."""
+        return self.one_tag and self.tags[0] and self.sort == "created"
 
     @property
     def one_id(self) -> bool:
@@ -105,21 +120,31 @@ def _cursor(query: Query) -> tuple[str | int, str]:
 def page_statement(shape: Shape) -> Statement:
     """The rows of one page and one more."""
     column = _SORTS[shape.sort]
-    order = [column] if shape.sort == "id" else [column, R.id]
-    if shape.descending:
-        order = [one.desc() for one in order]
-    chosen = select(R.id).where(*_conditions(shape))
+    if shape.in_tag_order:
+        chosen, there, one = select(TAG.c.id).where(*_tagged(shape)), TAG.c.created_ns, TAG.c.id
+    elif shape.few:
+        chosen, there, one = select(R.id).where(R.id.in_(select(TAG.c.id).where(*_tagged(shape)))), column, R.id
+    else:
+        chosen, there, one = select(R.id).where(*_conditions(shape)), column, R.id
     if shape.after:
-        chosen = chosen.where(_behind(shape, column))
-    page = chosen.order_by(*order).limit(number("limit")).offset(number("offset")).subquery()
+        chosen = chosen.where(_behind(shape, there, one))
+    chosen = chosen.order_by(*_order(shape, there, one)).limit(number("limit")).offset(number("offset"))
+    page = chosen.subquery()
     read = page.join(RESOURCE, R.id == page.c.id).outerjoin(STATUS, STATUS.c.id == R.id)
-    rows = select(*ROW).select_from(read).order_by(*order)
+    rows = select(*ROW).select_from(read).order_by(*_order(shape, column, R.id))
     return Statement(rows, shape.dialect)
+
+
+def _order(shape: Shape, column: Any, one: Any) -> list[Any]:
+    order = [one] if shape.sort == "id" else [column, one]
+    return [part.desc() for part in order] if shape.descending else order
 
 
 @functools.lru_cache(maxsize=512)
 def count_statement(shape: Shape) -> Statement:
     """How many there are on all pages."""
+    if shape.one_tag:
+        return Statement(select(func.count()).select_from(TAG).where(*_tagged(shape)), shape.dialect)
     return Statement(select(func.count()).select_from(RESOURCE).where(*_conditions(shape)), shape.dialect)
 
 
@@ -131,13 +156,13 @@ def users_statement(dialect: DialectName) -> Statement:
     return Statement(select(*ROW).select_from(read).order_by(R.created_ns, R.id), dialect)
 
 
-def _behind(shape: Shape, column: Any) -> ColumnElement[bool]:
+def _behind(shape: Shape, column: Any, one: Any) -> ColumnElement[bool]:
     value = text("after_value") if shape.sort in ("name", "id") else number("after_value")
     if shape.sort == "id":
         last = text("after_id")
-        behind: ColumnElement[bool] = R.id < last if shape.descending else R.id > last
+        behind: ColumnElement[bool] = one < last if shape.descending else one > last
         return behind
-    here, there = tuple_(column, R.id), tuple_(value, text("after_id"))
+    here, there = tuple_(column, one), tuple_(value, text("after_id"))
     return here < there if shape.descending else here > there
 
 
@@ -164,6 +189,13 @@ def _conditions(shape: Shape) -> list[ColumnElement[bool]]:
         part = text("text")
         found.append((place(func.lower(R.name), part) > ZERO) | (place(func.lower(R.id), part) > ZERO))
     return found
+
+
+def _tagged(shape: Shape) -> list[ColumnElement[bool]]:
+    """The one tag of the shape, in its own table."""
+    T = TAG.c  # noqa: N806
+    found = [T.account == text("account"), T.kind == text("kind"), T.key == text("tag_key_0")]
+    return [*found, T.value == text("tag_value_0")] if shape.tags[0] else found
 
 
 def _has_tag(n: int, with_value: bool) -> ColumnElement[bool]:

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import msgspec
 
 from twinspan.model.resource import Resource
-from twinspan.server.database.port import DialectName, Row, Session
+from twinspan.server.database.port import DialectName, Row, Session, Values
 from twinspan.server.database.storable import storable
 from twinspan.server.resources.listing import (
+    FEW,
     LARGEST,
+    Shape,
     count_statement,
     page_statement,
     shape_of,
@@ -52,15 +54,19 @@ class SqlView:
         shape = shape_of(query, self._dialect)
         if shape.one_id and not query.offset and query.limit:
             return self._alone(query)
-        values = values_of(query)
+        values, total = values_of(query), -1
+        if shape.one_tag:
+            total = self._counted(shape, values)
+            shape = shape._replace(few=total <= FEW)
         rows = self._session.rows(page_statement(shape), values)
         found = self._resources(rows[: query.limit])
         more = len(rows) > len(found) and found
-        if not shape.after and not more and (found or not query.offset):
+        if total >= 0:
+            pass  # it was asked first
+        elif not shape.after and not more and (found or not query.offset):
             total = query.offset + len(found)  # this is the end of the list
         elif not shape.whole_kind:
-            counted = self._session.row(count_statement(shape), values)
-            total = counted[0] if counted else 0
+            total = self._counted(shape, values)
         elif query.account is not None:
             total = self.count(query.account, query.kind)
         else:
@@ -104,6 +110,10 @@ class SqlView:
         """What an operator has set; None: the default holds."""
         row = self._session.row(self._sql.quota, {"account": account, "name": name})
         return None if row is None else int(row[0])
+
+    def _counted(self, shape: Shape, values: Values) -> int:
+        row = self._session.row(count_statement(shape), values)
+        return int(row[0]) if row else 0
 
     def _alone(self, query: Query) -> Page:
         """A list of one id: what programs ask most."""

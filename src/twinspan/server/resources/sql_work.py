@@ -163,8 +163,10 @@ class SqlWork(SqlView):
 
     def _insert_tags(self, resource: Resource) -> None:
         if resource.spec.tags:
+            whose = {"id": resource.id, "account": resource.account, "kind": resource.kind,
+                     "created_ns": resource.created_ns}  # fmt: skip
             self._session.run_many(self._sql.insert_tag, [
-                {"id": resource.id, "key": storable(key), "value": storable(value)}
+                {**whose, "key": storable(key), "value": storable(value)}
                 for key, value in resource.spec.tags.items()
             ])  # fmt: skip
 

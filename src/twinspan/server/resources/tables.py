@@ -33,10 +33,12 @@ STATUS = Table("resource_status", METADATA, key("id"), text("status"), number("a
 """What was seen of a resource, as JSON; apart from it, since it changes all the time."""
 
 TAG = Table(
-    "resource_tag", METADATA, key("id"), key("key"), text("value"), Index("resource_tag_value", "key", "value", "id"),
+    "resource_tag", METADATA,
+    key("id"), key("key"), text("value"), text("account"), text("kind"), number("created_ns"),
+    Index("resource_tag_value", "account", "kind", "key", "value", "created_ns", "id"),
     **SMALL,
 )  # fmt: skip
-"""Tags of the specs, for lists."""
+"""Tags of the specs, for lists; with what a list chooses by, so that it need not look at each resource."""
 
 COUNT = Table(
     "resource_count", METADATA, key("account"), key("kind"), number("count"),
