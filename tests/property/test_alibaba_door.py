@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -69,7 +71,13 @@ Send = Callable[..., DoorAnswer]
 @pytest.fixture(scope="module")
 def send(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Send]:
     """One request to a door with a store of its own."""
-    folder = tmp_path_factory.mktemp("door")
+    with open_send(tmp_path_factory.mktemp("door")) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def open_send(folder: Path) -> Iterator[Send]:
+    """A door, and what there is when the requests come."""
     store = open_store(f"sqlite:///{folder / 'twinspan.db'}", SealKey.load_or_create(folder / "key"))
     with asyncio.Runner() as runner:
 
