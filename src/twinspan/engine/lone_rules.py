@@ -27,6 +27,7 @@ LOGON_NAME = Rule(
     text="A logon name has 3 to 24 lower case letters, digits and underscores.",
     source="CreateUsers",
 )
+OWN_NAME = Rule(id="R-USER-003", text="A user's name is the logon name.", source="CreateUsers")
 PASSWORD = Rule(id="R-USER-002", text="A password has at least 10 characters of three classes.", source="CreateUsers")
 LOGON_NAME_TAKEN = Rule(id="ExistedEndUserId", text="A logon name stands once in an account.", source="CreateUsers")
 TESTABLE = Rule(
@@ -37,7 +38,7 @@ TESTABLE = Rule(
 ONE_TEST = Rule(
     id="OnlyOneRunningJob", text="One failover test runs at a time in an account.", source="CreateFailoverTestJob"
 )
-DECLARED = (IPV6_STAYS, LOGON_NAME, PASSWORD, LOGON_NAME_TAKEN, TESTABLE, ONE_TEST)
+DECLARED = (IPV6_STAYS, LOGON_NAME, OWN_NAME, PASSWORD, LOGON_NAME_TAKEN, TESTABLE, ONE_TEST)
 """What the checks of this module stand for, beside quotas."""
 
 _USER = re.compile(r"[a-z0-9_]{3,24}\Z")
@@ -103,6 +104,14 @@ def end_user(case: Case) -> Iterator[Refusal]:
             value=spec.end_user_id,
             problem="it has another form",
             remedy="for example li_4",
+        )
+    if case.resource.name != spec.end_user_id:
+        yield refuse(
+            OWN_NAME,
+            field="name",
+            value=case.resource.name,
+            problem=f"the logon name is {spec.end_user_id}",
+            remedy=f"leave the name out, or write {spec.end_user_id}",
         )
     if any(
         other.end_user_id == spec.end_user_id and one.account == case.resource.account

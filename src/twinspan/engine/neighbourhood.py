@@ -34,6 +34,9 @@ SIBLINGS: dict[str, tuple[str, ...]] = {
 ASKED_WHOLE = frozenset({"FailoverTestJob"})
 """Kinds whose siblings refer to nothing in common: all of the account's are neighbours. There are few of them."""
 
+ASKED_BY_NAME = frozenset({"EndUser"})
+"""Kinds whose name stands once in an account: whoever has it is a neighbour. There may be very many of them."""
+
 _BETWEEN = frozenset({"BgpGroup", "IpsecConnection", "TransitRouter"})
 """Siblings of a kind may stand on another one of these: peers of the same VBR in another group."""
 

@@ -320,13 +320,15 @@ def test_a_route_map_s_own_rules(fields: dict[str, Any], code: str | None) -> No
     [
         ({"end_user_id": "Li"}, "R-USER-001"),
         ({"end_user_id": "taken"}, "ExistedEndUserId"),
+        ({"name": "somebody"}, "R-USER-003"),
         ({"password": SecretSource(value=Secret("short1A"))}, "R-USER-002"),
         ({"password": SecretSource(value=Secret("only-lower-case"))}, "R-USER-002"),
         ({"password": SecretSource(value=Secret("Twelve-and-3"))}, None),
     ],
 )
 def test_an_end_user_s_own_rules(fields: dict[str, Any], code: str | None) -> None:
-    wanted = resource("EndUser", "user-1", **{"end_user_id": "li_4", **fields})
+    given = {"end_user_id": "li_4", **fields}
+    wanted = resource("EndUser", "user-1", **{"name": given["end_user_id"], **given})
     found = judge(wanted, [resource("EndUser", "user-2", end_user_id="taken")]).refusals
     assert {refusal.code for refusal in found} == ({code} if code else set())
     assert "short1A" not in repr(found)

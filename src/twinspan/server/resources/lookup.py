@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from twinspan.engine.lifecycle import gateway_of, settled
-from twinspan.engine.neighbourhood import ASKED_WHOLE, neighbourhood
+from twinspan.engine.neighbourhood import ASKED_BY_NAME, ASKED_WHOLE, neighbourhood
 from twinspan.engine.reference_walk import Mention, references, rename
 from twinspan.model.attachment_grant import AttachmentGrantSpec
 from twinspan.model.fields import ResourceSpec
@@ -120,9 +120,13 @@ class Lookup:
         if resource.kind == "Attachment":  # a grant mentions no reference: it may be for anybody
             foreign = [one for one in near if one.account != resource.account and one.kind in _GRANTED]
             near = (*near, *(grant for network in foreign for grant in self._grants_of(network)))
-        if resource.kind not in ASKED_WHOLE:
-            return near
-        every = {one.id: one for one in (*near, *self.of_kind(resource)) if one.id not in gone | {resource.id}}
+        further: Iterable[Resource] = ()
+        if resource.kind in ASKED_WHOLE:
+            further = self.of_kind(resource)
+        elif resource.kind in ASKED_BY_NAME:
+            alike = self._view.find(resource.account, resource.kind, resource.name)
+            further = (settled(one, self._now_ns) for one in alike)
+        every = {one.id: one for one in (*near, *further) if one.id not in gone | {resource.id}}
         return tuple(every.values())
 
     def addressed(self, resource: Resource) -> list[Resource]:

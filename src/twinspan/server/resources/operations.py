@@ -111,7 +111,7 @@ class Operations:
             kind=kind,
             id=new_id(declared, region),
             account=checks.owner(self.actor, spec),
-            name=name,
+            name=name or getattr(spec, "end_user_id", ""),  # a user is called by the logon name
             site=name if kind == "Site" else site,
             spec=spec,
             created_ns=self.now_ns,

@@ -372,3 +372,16 @@ def test_a_peer_may_bring_as_many_routes_as_the_accounts_quota_allows(made: Made
     assert service.create(CLOUD, "BgpGroup", spec).phase in {"ready", "creating"}
     with pytest.raises(ServiceError):
         service.create(CLOUD, "BgpGroup", spec | {"route_quota": 112})
+
+
+def test_a_logon_name_stands_once_in_an_account(made: Made) -> None:
+    first = made.make("EndUser", end_user_id="li_4")
+    assert first.name == "li_4"
+    for actor in (ALICE, CLOUD):
+        assert refused(lambda actor=actor: made.make("EndUser", actor, end_user_id="li_4")).code == "ExistedEndUserId"  # type: ignore[misc]
+    assert refused(lambda: made.make("EndUser", name="wang", end_user_id="li_5")).code == "R-USER-003"
+    assert refused(lambda: made.service.patch(ALICE, "EndUser", first.id, {"name": "x"})).code == "R-USER-003"
+    assert made.make("EndUser", BOB, end_user_id="li_4").account == "bob"
+    assert made.service.patch(ALICE, "EndUser", first.id, {"spec": {"remark": "on leave"}}).name == "li_4"
+    made.service.delete(ALICE, "EndUser", first.id)
+    assert made.make("EndUser", end_user_id="li_4").id != first.id
