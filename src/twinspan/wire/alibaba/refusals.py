@@ -34,6 +34,7 @@ _KIND_WORDS = {
 _FORM_CODES = {
     "R-FIELD-001": "UnsupportedParameter",
     "R-FIELD-002": "MissingParameter",
+    "R-PEER-002": "MissingParameter",
     "key.form": "InvalidClientToken.Malformed",
     "key.reused": "IdempotentParameterMismatch",
     "name.taken": "InvalidName.AlreadyExists",
@@ -41,7 +42,7 @@ _FORM_CODES = {
 }
 _VALUE_CODES = {"R-FIELD-004", "R-FIELD-005", "R-FIELD-006", "R-FIELD-010"}
 """The value is of the right form, and none of those that are possible."""
-_OF_A_FIELD = ("R-FIELD-", "request.")
+_OF_A_FIELD = ("R-FIELD-", "R-NAME-", "R-TAG-", "R-USER-", "request.")
 """Rules about the form of one value; other rules look at several."""
 _BY_WHY = {"forbidden": ("Forbidden.RAM", 403), "quota": ("Resource.QuotaFull", 400)}
 
