@@ -16,9 +16,8 @@ from msgspec.structs import replace
 
 from twinspan.engine.quotas import limit_of
 from twinspan.engine.stored_routes import stored_routes
-from twinspan.model.attachment import AttachmentSpec
-from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.resource import Actor, Resource
+from twinspan.server.alibaba.connected import connected
 from twinspan.server.resources.error import NotFound
 from twinspan.server.resources.lookup import Lookup
 from twinspan.server.resources.port import Page, Query, ReadView
@@ -29,12 +28,6 @@ KEY_LENGTH = 16
 _LETTERS = string.ascii_letters + string.digits
 _LOWEST = 10**15
 _MOST_IDS = 200
-_BRING_ROUTES = (
-    "PhysicalConnection", "VirtualBorderRouter", "BgpGroup", "BgpPeer", "Vpc", "Vswitch", "RouteTable", "VpnGateway",
-    "CustomerGateway", "IpsecConnection", "DestinationRoute", "PolicyRoute",
-)  # fmt: skip
-"""Kinds that say what an attached network brings."""
-_NO_ROUTES = frozenset({"AttachmentGrant", "EndUser", "ResourceGroup"})
 
 
 class Source(Protocol):
@@ -137,8 +130,7 @@ class ServiceView:
 
     def routes(self, table: Resource) -> tuple[Route, ...]:
         """Every candidate of a route table of this account, chosen or not."""
-        resources = [one for kind in STORED_KINDS if kind not in _NO_ROUTES for one in self.all(kind)]
-        choices = stored_routes(table, [*resources, *self._granted(resources)])
+        choices = stored_routes(table, connected(self._stored, table, self.now_ns))
         return tuple(
             Route(
                 destination=choice.route.destination,
@@ -156,18 +148,6 @@ class ServiceView:
             )
             for choice in choices
         )
-
-    def _granted(self, own: list[Resource]) -> list[Resource]:
-        """The networks of other accounts that this account's transit routers attach, with what makes their routes."""
-        ids = {one.id for one in own}
-        attached = [one.spec for one in own if isinstance(one.spec, AttachmentSpec)]
-        networks = {spec.vpc or spec.virtual_border_router or spec.ipsec_connection for spec in attached} - ids
-        foreign = (self._stored.get(network) for network in networks)
-        found = []
-        for account in {network.account for network in foreign if network is not None}:
-            view = self.of(account)
-            found += [replace(one, site="") for kind in _BRING_ROUTES for one in view.all(kind)]
-        return found
 
     def quota(self, name: str) -> int:
         """How many there may be, as the operator or the cloud set it. Raises KeyError for a name that is no quota."""
