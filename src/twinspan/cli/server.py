@@ -20,7 +20,7 @@ from twinspan.cli.server_first_start import first_start
 from twinspan.cli.server_quota import quota
 from twinspan.cli.server_run import run
 from twinspan.cli.server_seal_key import seal_key
-from twinspan.cli.server_state import JSON, OWN_HELP, STATE_DIR, open_store, require_state, when
+from twinspan.cli.server_state import DATABASE, JSON, OWN_HELP, STATE_DIR, open_store, require_state, when
 from twinspan.cli.server_token import token
 from twinspan.model.cloud_management import DEFAULT_PORT
 from twinspan.model.errors import Rejected
@@ -70,17 +70,21 @@ def server() -> None:
     help="Write the administrator's token there (0600) instead of showing it.",
 )
 @click.option("--own-authority", type=click.Path(path_type=Path), metavar="FILE", help=OWN_HELP)
-def init(state_dir: Path, names: tuple[str, ...], token_file: Path | None, own_authority: Path | None) -> int:
+@DATABASE
+def init(
+    state_dir: Path, names: tuple[str, ...], token_file: Path | None, own_authority: Path | None, database: str
+) -> int:
     """Make a server: its authority, its certificate, its database, and the administrator's token, shown once.
 
     \b
     Examples:
       twinspan server init --name cloud.example
       twinspan server init --name cloud.example --name 192.0.2.10 --state-dir ./server --token-file ./token
+      twinspan server init --name cloud.example --database postgresql://twinspan@db.example/twinspan
     """  # fmt: skip
     require_writable(token_file)
     try:
-        first_start(state_dir, names, token_file, own_authority)
+        first_start(state_dir, names, token_file, own_authority, database)
     except OSError as error:
         if error.filename is not None:
             raise

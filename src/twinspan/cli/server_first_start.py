@@ -16,20 +16,27 @@ from twinspan.model.errors import Rejected
 from twinspan.model.secret import Secret
 from twinspan.server.accounts import Accounts
 from twinspan.server.authority import create_authority, load_names
+from twinspan.server.database.place import choose_database
 from twinspan.server.key_file import ticket_key
 from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
 from twinspan.server.resources.seal import SealKey
-from twinspan.server.store import FILE_NAME, DeviceStore
+from twinspan.server.store import DeviceStore
 
 
 def first_start(
-    state_dir: Path, names: tuple[str, ...], token_file: Path | None, own_authority: Path | None = None
+    state_dir: Path,
+    names: tuple[str, ...],
+    token_file: Path | None,
+    own_authority: Path | None = None,
+    database: str = "",
 ) -> None:
-    """Make a server. Raises Rejected if there is one."""
+    """Make a server. Raises Rejected if there is one, in the state directory or in the database."""
+    if database:
+        require_unused(database)
     fingerprint = create_authority(state_dir, names, time.time_ns(), own_authority)
     ticket_key(state_dir)
     SealKey.load_or_create(state_dir / SEAL_KEY)
-    store = DeviceStore(state_dir / FILE_NAME)
+    store = DeviceStore(choose_database(state_dir, database))  # last: from now on there is a server
     try:
         token = Accounts(store).renew_administrator(time.time_ns())
     finally:
@@ -37,6 +44,19 @@ def first_start(
     click.echo(f"The server {load_names(state_dir)[0]} is made in {state_dir}.")
     click.echo(f"Its authority has the fingerprint\n  {fingerprint}")
     tell_token(token, token_file)
+
+
+def require_unused(url: str) -> None:
+    """Raises Rejected if the database is a server's already: this one would lock its administrator out."""
+    store = DeviceStore(url)
+    try:
+        if Accounts(store).tokens():
+            raise Rejected(
+                "that database is the one of another server",
+                remedy="for a second server on it, copy the first one's --state-dir to this machine and run it there",
+            )
+    finally:
+        store.close()
 
 
 def own_names() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from twinspan.engine.quotas import BY_NAME
 from twinspan.model.errors import Rejected
 from twinspan.server.accounts import Accounts
 from twinspan.server.admin_access import ShownQuota, quotas_of
-from twinspan.server.database.place import database_url
+from twinspan.server.database.place import choose_database
 from twinspan.server.resources.port import ResourceStore
 from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
 from twinspan.server.resources.seal import SealKey
@@ -36,7 +36,7 @@ def _with_store(state_dir: Path, database: str, account: str, do: Callable[[Reso
             raise Rejected(f"there is no account {account}", remedy="list them: twinspan server account list")
     finally:
         devices.close()
-    store = open_resources(database_url(state_dir, database), SealKey.load_or_create(state_dir / SEAL_KEY))
+    store = open_resources(choose_database(state_dir, database), SealKey.load_or_create(state_dir / SEAL_KEY))
     try:
         return do(store)
     finally:

@@ -14,11 +14,11 @@ from twinspan.cli.server_first_start import first_start, own_names
 from twinspan.cli.server_state import DATABASE, STATE_DIR
 from twinspan.model.cloud_management import DEFAULT_PORT
 from twinspan.model.errors import Rejected
+from twinspan.server.database.place import choose_database, is_made
 from twinspan.server.request_log import LOGGED
 from twinspan.server.resources.parts import ResourceOptions
 from twinspan.server.resources.rate_limit import RateSettings
 from twinspan.server.run import MAX_WORKERS, run_server
-from twinspan.server.store import FILE_NAME
 from twinspan.server.worker import ServerOptions
 
 
@@ -102,15 +102,15 @@ def run(state_dir: Path, port: int, workers: int, names: tuple[str, ...], **opti
       twinspan server run --workers 4 --drain 30
       twinspan server run --database postgresql://twinspan@db.example/twinspan
     """  # fmt: skip
-    if not (state_dir / FILE_NAME).exists():
-        first_start(state_dir, names or own_names(), None)
+    if not is_made(state_dir):
+        first_start(state_dir, names or own_names(), None, database=options["database"])
     if port + workers > 65535:
         raise Rejected(
             f"--port {port} leaves no ports for {workers} workers", remedy="give a lower --port or fewer --workers"
         )
     per_s = options.pop("per_s")
     resources = ResourceOptions(
-        database=options.pop("database"),
+        database=choose_database(state_dir, options.pop("database")),
         async_delay_ms=round(options.pop("delay_s") * 1000),
         rate=RateSettings(per_s=per_s, burst=2 * per_s),
     )

@@ -13,6 +13,8 @@ import click
 
 from twinspan.model.errors import Rejected
 from twinspan.server.database.place import database_url, is_made
+from twinspan.server.resources.seal import FILE_NAME as SEAL_KEY
+from twinspan.server.resources.seal import SealKey
 from twinspan.server.store import DeviceStore
 
 OWN_HELP = "Your own authority: PEM with its key (EC, 0600), its certificate, and what leads to a known one."
@@ -54,7 +56,7 @@ def require_state(state_dir: Path) -> None:
 def open_store(state_dir: Path) -> DeviceStore:
     """The server's store. Raises Rejected if there is none."""
     require_state(state_dir)
-    return DeviceStore(database_url(state_dir))
+    return DeviceStore(database_url(state_dir), SealKey.load_or_create(state_dir / SEAL_KEY))
 
 
 def when(at_ns: int) -> str:

@@ -46,7 +46,7 @@ def prepare(state_dir: Path, managed: dict[str, Managed]) -> None:
     """Authority, account, devices and their configs: what of them is not there yet."""
     if not (state_dir / f"{CURRENT}.pem").exists():
         create_authority(state_dir, (DOMAIN, SERVER_ADDRESS), time.time_ns())
-    store = DeviceStore(state_dir / FILE_NAME)
+    store = DeviceStore(state_dir / FILE_NAME, SealKey.load_or_create(state_dir / SEAL_KEY))
     try:
         _add(store, state_dir, managed)
     finally:

@@ -6,13 +6,14 @@ In: a state directory, a URL or nothing. Out: a URL. Next: `connection.py`, `mig
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
-import secrets
+import socket
 import sqlite3
 from pathlib import Path
 
 from twinspan.model.errors import Rejected, Unavailable
-from twinspan.server.key_file import create_private, make_state_dir, read_private, write_private
+from twinspan.server.key_file import make_state_dir, read_private, write_private
 
 FILE_NAME = "twinspan.db"
 """In the state directory: everything that the server remembers."""
@@ -20,7 +21,6 @@ FORMER_NAME = "devices.db"
 """What it was called while it held devices alone."""
 CHOICE_NAME = "database.url"
 """The URL that a person has chosen: for its owner only, there may be a password in it."""
-ID_NAME = "server-id"
 SQLITE = "sqlite:///"
 
 
@@ -58,11 +58,14 @@ def choose_database(state_dir: Path, url: str) -> str:
 
 
 def server_id(state_dir: Path) -> str:
-    """Which of the servers on one database this is; made at the first call."""
-    path = state_dir / ID_NAME
-    if not path.exists():
-        create_private(path, secrets.token_hex(4).encode())
-    return read_private(path).decode()
+    """Which of the servers on one database this is: the same after a restart, another on another machine.
+
+    It is not written down, since the state directory is copied from one machine to the next.
+    """
+    machine = Path("/etc/machine-id")
+    name = machine.read_text().strip() if machine.exists() else ""
+    told = f"{socket.gethostname()} {name} {state_dir.resolve()}"
+    return hashlib.sha256(told.encode()).hexdigest()[:8]
 
 
 def sqlite_path(url: str) -> Path | None:

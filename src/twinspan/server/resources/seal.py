@@ -88,6 +88,10 @@ class SealKey:
         """Whether the text was sealed with the key that seals now."""
         return text.startswith(f"{_MARK}:{self._current}:")
 
+    def knows(self, name: str) -> bool:
+        """Whether it has the key of that id."""
+        return self._key(name) is not None
+
     def mac(self, text: str) -> str:
         """A proof that somebody with this key has written the text."""
         self._follow_file()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from twinspan.model.errors import TwinspanError
+from twinspan.model.errors import Rejected, TwinspanError
 from twinspan.model.resource import Resource
 from twinspan.server.clock import wall_ns
 from twinspan.server.database.migrate import open_database
@@ -30,7 +30,13 @@ def open_store(url: str, key: SealKey, clock: Callable[[], int] = wall_ns) -> Sq
     `clock` dates the audit. Raises Rejected for another URL or a newer database, Unavailable or Retryable where it
     cannot be used.
     """
-    return SqlStore(open_database(url), key, clock)
+    store = SqlStore(open_database(url), key, clock)
+    try:
+        store.require_its_key()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 class SqlStore:
@@ -73,6 +79,16 @@ class SqlStore:
                 {"id": resource_id, "status": msgspec.json.encode(status).decode(), "at_ns": at_ns}
                 for resource_id, status in statuses.items()
             ])  # fmt: skip
+
+    def require_its_key(self) -> None:
+        """Raises Rejected if the database was sealed with other keys than these."""
+        with self.database.reading() as session:
+            chains = session.rows(statements(self.database.dialect).chains)
+        if chains and not any(self.key.knows(row[3].partition(":")[0]) for row in chains):
+            raise Rejected(
+                f"the database was sealed with another key than {self.key.path}",
+                remedy="copy seal.key from the server that made the database, or from its backup",
+            )
 
     def close(self) -> None:
         self.database.close()
