@@ -69,6 +69,22 @@ def _routers(cbn: Cbn, ids: dict[str, str]) -> None:
         "10.10.0.0/24",
     )
 
+    _blocks(cbn, router)
+
+
+def _blocks(cbn: Cbn, router: str) -> None:
+    cbn("CheckTransitRouterService")
+    cbn("OpenTransitRouterService")
+    assert cbn("ListTransitRouterAvailableResource").available_zones[0] == "cn-hangzhou-a"
+    made = cbn("CreateTransitRouterCidr", transit_router_id=router, cidr="10.11.0.0/24").transit_router_cidr_id
+    shown = cbn("ListTransitRouterCidr", transit_router_id=router).cidr_lists
+    assert [(one.cidr, one.transit_router_cidr_id == made) for one in shown] == [
+        ("10.10.0.0/24", False),
+        ("10.11.0.0/24", True),
+    ]
+    cbn("DeleteTransitRouterCidr", transit_router_id=router, transit_router_cidr_id=made)
+    assert len(cbn("ListTransitRouterCidr", transit_router_id=router).cidr_lists) == 1
+
 
 def _attachments(cbn: Cbn, ids: dict[str, str]) -> None:
     ids["vpc"], ids["vswitch"] = networks.vpc(cbn.cloud)
