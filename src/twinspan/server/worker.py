@@ -121,7 +121,9 @@ class Worker:
         self.housekeeping = Housekeeping(self.store, self.events, commands)
         self.hub.services.update(self.services)
         admin = Admin(office, options.resources.rate)
-        self.resources = ResourceParts(options.resources, options.state_dir, self.store, admin.metrics)
+        self.resources = ResourceParts(
+            options.resources, options.state_dir, self.store, admin.metrics, alone=options.workers == 1
+        )
         office.resources, office.followers = self.resources.writer, self.resources.followers
         office.access_keys = self.resources.keys
         self.request_log = RequestLog(options.log)

@@ -51,8 +51,13 @@ class ResourceOptions(msgspec.Struct, frozen=True, kw_only=True):
 class ResourceParts:
     """One per worker."""
 
-    def __init__(self, options: ResourceOptions, state_dir: Path, devices: DeviceStore, metrics: Metrics) -> None:
-        """Raises Unavailable, Retryable or Rejected where the database cannot be used."""
+    def __init__(
+        self, options: ResourceOptions, state_dir: Path, devices: DeviceStore, metrics: Metrics, *, alone: bool = False
+    ) -> None:
+        """`alone`: no other worker is on this machine.
+
+        Raises Unavailable, Retryable or Rejected where the database cannot be used.
+        """
         url = database_url(state_dir, options.database)
         self.seal = SealKey.load_or_create(state_dir / SEAL_KEY)
         self.store = open_store(url, self.seal)
@@ -61,7 +66,7 @@ class ResourceParts:
         self.writer = Writer(self.service, reads_inline=url.startswith(SQLITE))
         self.followers = Followers(self.writer)
         self.keys = AccessKeyTable(devices, self.seal)
-        self._nonces = Nonces(state_dir / NONCES)
+        self._nonces = Nonces(state_dir / NONCES, shared=not alone)
         self.compatible = AlibabaDoor(
             self.writer,
             self.keys,

@@ -118,8 +118,13 @@ def item(of: Shape, resource: Resource, view: View) -> dict[str, Any]:
     for path, field, write in deep:
         put(found, path, write(getattr(spec, field) if field else spec))
     for path, tell in of.more.items():
-        put(found, path, tell(resource, view))
-    return {name: value for name, value in found.items() if value is not None}
+        if "." in path:
+            put(found, path, tell(resource, view))
+        else:
+            found[path] = tell(resource, view)
+    for name in [name for name, value in found.items() if value is None]:
+        del found[name]
+    return found
 
 
 Written = tuple[str, str, Write]
