@@ -253,6 +253,34 @@ def test_a_network_of_another_account_is_attached_with_its_owner_s_grant_alone(s
     cbn(other, "RevokeInstanceFromTransitRouter", **rule)
 
 
+def test_a_vbr_of_another_account_is_attached_and_watched(server: Server) -> None:
+    owner, other = server.cloud("west"), server.cloud("west-lines")
+    joined, vbr = Joined(owner), networks.vbr(other)
+    networks.vpc(other)
+    number = int(other.vpc("DescribeVpcs").vpcs.vpc[0].owner_id)
+    (router,) = cbn(owner, "ListTransitRouters", cen_id=joined.cen).transit_routers
+    cbn(
+        other,
+        "GrantInstanceToTransitRouter",
+        cen_id=joined.cen,
+        cen_owner_id=int(router.ali_uid),
+        instance_id=vbr,
+        instance_type="ExpressConnect",
+    )
+    joined.attach("Vbr", vbr_id=vbr, vbr_owner_id=number)
+    named: dict[str, Any] = {
+        "cen_id": joined.cen,
+        "vbr_instance_id": vbr,
+        "vbr_instance_region_id": "cn-hangzhou",
+        "vbr_instance_owner_id": number,
+    }
+    cbn(owner, "EnableCenVbrHealthCheck", **named, health_check_target_ip="10.0.0.2")
+    assert cbn(owner, "DescribeCenVbrHealthCheck", **named).total_count == 1
+    child = {"cen_id": joined.cen, "child_instance_id": vbr, "child_instance_type": "VBR"}
+    shown = cbn(owner, "DescribeCenAttachedChildInstanceAttribute", **child, child_instance_region_id="cn-hangzhou")
+    assert (shown.child_instance_owner_id, shown.status) == (number, "Attached")
+
+
 def test_a_grant_names_a_cen_instance_and_its_owner_that_belong_together(server: Server) -> None:
     cloud = server.cloud("east")
     vpc, _ = networks.vpc(cloud)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -238,5 +239,29 @@ def test_registering_attaching_and_leaving_take_their_time(tmp_path: Path, autho
         assert cbn(cloud, "DescribeCens").cens.cen[0].status == "Creating"
         with pytest.raises(Refused, match="IncorrectStatus"):
             ecd(cloud, "AttachCen", office_site_id=office, cen_id=cen)
+    finally:
+        server.close()
+
+
+def until(ask: Any, wanted: Any) -> None:
+    end = time.monotonic() + 10
+    while ask() != wanted:
+        assert time.monotonic() < end, ask()
+        time.sleep(0.02)
+
+
+def test_an_office_network_leaves_with_its_vpc_and_is_seen_leaving(tmp_path: Path, authority: Path) -> None:
+    server = Server(made_state(tmp_path / "state", authority), async_delay_ms=300)
+    try:
+        cloud = server.cloud()
+        cen = cbn(cloud, "CreateCen").cen_id
+        until(lambda: cbn(cloud, "DescribeCens").cens.cen[0].status, "Active")
+        office = ecd(cloud, "CreateSimpleOfficeSite", cidr_block=networks.OFFICE, cen_id=cen).office_site_id
+        until(lambda: office_of(cloud, office).status, "REGISTERED")
+        ecd(cloud, "DeleteOfficeSites", office_site_id=[office])
+        assert office_of(cloud, office).status == "DEREGISTERING"
+        until(lambda: ecd(cloud, "DescribeOfficeSites").total_count, 0)
+        until(lambda: cloud.vpc("DescribeVpcs").total_count, 0)
+        until(lambda: cbn(cloud, "ListTransitRouterVpcAttachments", cen_id=cen).total_count, 0)
     finally:
         server.close()
