@@ -301,3 +301,10 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path, key: SealKey) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("store.db*")}
     store.close()
     assert modes == {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
+
+
+def test_many_threads_ask_at_the_same_time(store: SqlStore) -> None:
+    store.change(inserting(*[vpc(f"vpc-{n}") for n in range(20)]))
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda n: there(store, f"vpc-{n % 25}"), range(600)))
+    assert found == [n % 25 < 20 for n in range(600)]

@@ -1,14 +1,17 @@
 """Another seal key: everything that is sealed in the database is sealed again, while servers run.
 
 The new key is in the file before anything is sealed with it, and the old one leaves it after everything is: a kill at
-any moment leaves a database that opens, and the command can be given again. Nobody writes meanwhile.
+any moment leaves a database that opens, and the command can be given again. Every writer looks at the file within its
+own transaction, so once the new key is there whatever is written is sealed with it; what was written before is sealed
+again page by page, so that nobody waits for long.
 
 In: a database, its key. Out: how many texts were sealed again. Next: `cli/server_seal_key.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import NamedTuple
 
 from sqlalchemy import Table, bindparam, select, update
 
@@ -25,8 +28,21 @@ from twinspan.server.schema import ACCESS_KEY, WANTED_CONFIG
 
 PAGE = 500
 """Rows that are in memory at a time."""
-_COLUMNS = ((ACCESS_KEY, "sealed", access.place_of), (WANTED_CONFIG, "config", config_store.place_of))
-"""What is sealed beside the specs: table, column of bytes, and where the text of a row is sealed for."""
+
+
+class SealedColumn(NamedTuple):
+    """A column of sealed bytes beside the specs."""
+
+    table: Table
+    name: str
+    place_of: Callable[[str], str]
+    """Where the text of the row with that key is sealed for."""
+
+
+_COLUMNS = (
+    SealedColumn(ACCESS_KEY, "sealed", access.place_of),
+    SealedColumn(WANTED_CONFIG, "config", config_store.place_of),
+)
 
 
 def rotate(database: Database, key: SealKey, *, keep_old: bool = False) -> int:
@@ -34,11 +50,14 @@ def rotate(database: Database, key: SealKey, *, keep_old: bool = False) -> int:
 
     Raises Unavailable if something does not open with the keys there are; then the old key stays in the file.
     """
-    with database.writing(alone=True) as session:
+    with database.writing(alone=True):
         key.add_key()
-        done = _specs(session, database.dialect, key)
-        for table, column, place_of in _COLUMNS:
-            done += _column(session, database.dialect, key, table, column, place_of)
+    specs = statements(database.dialect).next_specs
+    done = _again(database, specs, lambda session, row: _spec(session, database.dialect, key, row))
+    for column in _COLUMNS:
+        page = _page_of(column, database.dialect)
+        done += _again(database, page, _Column(column, database.dialect, key).seal)
+    with database.writing(alone=True) as session:
         _chains(session, database.dialect, key)
     if not keep_old:
         key.forget_old_keys()
@@ -47,38 +66,60 @@ def rotate(database: Database, key: SealKey, *, keep_old: bool = False) -> int:
 
 def check_seals(database: Database, key: SealKey) -> None:
     """Opens what is sealed beside the specs. Raises Unavailable for what does not open."""
-    with database.reading() as session:
-        for table, column, place_of in _COLUMNS:
-            for row_id, kept in _pages(session, _page_of(table, column, database.dialect)):
-                if is_sealed(bytes(kept)):
-                    key.unseal(bytes(kept).decode(), place_of(row_id))
+    for column in _COLUMNS:
+        page, after = _page_of(column, database.dialect), ""
+        while True:
+            with database.reading() as session:
+                rows = session.rows(page, {"after": after, "limit": PAGE})
+            if not rows:
+                break
+            for row_id, kept in rows:
+                _opened(bytes(kept), column.place_of(row_id), key)
+            after = rows[-1][0]
 
 
-def _specs(session: Session, dialect: DialectName, key: SealKey) -> int:
-    sql, done = statements(dialect), 0
-    for resource_id, kind, text in _pages(session, sql.next_specs):
-        if kind in STORED_KINDS and not holds_secrets(STORED_KINDS[kind].spec):
-            continue
-        again = resealed_text(kind, text, resource_id, key)
-        if again is not None:
-            session.run(sql.replace_spec, {"spec": again, "of_id": resource_id})
-            done += 1
-    return done
+def _again(database: Database, page: Statement, seal: Callable[[Session, Row], int]) -> int:
+    """Every row in turn, a page in one transaction. How many were sealed again."""
+    done, after = 0, ""
+    while True:
+        with database.writing(alone=True) as session:
+            rows = session.rows(page, {"after": after, "limit": PAGE})
+            done += sum(seal(session, row) for row in rows)
+        if not rows:
+            return done
+        after = rows[-1][0]
 
 
-def _column(
-    session: Session, dialect: DialectName, key: SealKey, table: Table, column: str, place_of: Callable[[str], str]
-) -> int:
+def _spec(session: Session, dialect: DialectName, key: SealKey, row: Row) -> int:
+    resource_id, kind, text = row
+    if kind in STORED_KINDS and not holds_secrets(STORED_KINDS[kind].spec):
+        return 0
+    again = resealed_text(kind, text, resource_id, key)
+    if again is None:
+        return 0
+    return session.run(statements(dialect).replace_spec, {"spec": again, "of_id": resource_id})
+
+
+class _Column:
     """A column of bytes; what is not sealed yet (of an older version) is sealed now."""
-    (name,) = table.primary_key.columns
-    change = update(table).values({column: bindparam("sealed_again")}).where(name == bindparam("of_id"))
-    replace, done = Statement(change, dialect), 0
-    for row_id, kept in _pages(session, _page_of(table, column, dialect)):
-        place, data = place_of(row_id), bytes(kept)
-        opened = key.unseal(data.decode(), place) if is_sealed(data) else Secret(data.decode())
-        session.run(replace, {"sealed_again": key.seal(opened, place).encode(), "of_id": row_id})
-        done += 1
-    return done
+
+    def __init__(self, column: SealedColumn, dialect: DialectName, key: SealKey) -> None:
+        self._place_of, self._key = column.place_of, key
+        (name,) = column.table.primary_key.columns
+        change = update(column.table).values({column.name: bindparam("sealed_again")}).where(name == bindparam("of_id"))
+        self._replace = Statement(change, dialect)
+
+    def seal(self, session: Session, row: Row) -> int:
+        row_id, kept = row
+        place = self._place_of(row_id)
+        if self._key.is_current(bytes(kept).decode()):
+            return 0
+        again = self._key.seal(_opened(bytes(kept), place, self._key), place)
+        return session.run(self._replace, {"sealed_again": again.encode(), "of_id": row_id})
+
+
+def _opened(kept: bytes, place: str, key: SealKey) -> Secret:
+    return key.unseal(kept.decode(), place) if is_sealed(kept) else Secret(kept.decode())
 
 
 def _chains(session: Session, dialect: DialectName, key: SealKey) -> None:
@@ -90,14 +131,7 @@ def _chains(session: Session, dialect: DialectName, key: SealKey) -> None:
             session.run(sql.set_chain, {"account": account, "lines": lines, "hash": last, "mac": key.mac(told)})
 
 
-def _page_of(table: Table, column: str, dialect: DialectName) -> Statement:
-    (name,) = table.primary_key.columns
-    rows = select(name, table.c[column]).where(name > bindparam("after")).order_by(name).limit(bindparam("limit"))
-    return Statement(rows, dialect)
-
-
-def _pages(session: Session, statement: Statement) -> Iterator[Row]:
-    after = ""
-    while rows := session.rows(statement, {"after": after, "limit": PAGE}):
-        yield from rows
-        after = rows[-1][0]
+def _page_of(column: SealedColumn, dialect: DialectName) -> Statement:
+    (name,) = column.table.primary_key.columns
+    rows = select(name, column.table.c[column.name]).where(name > bindparam("after"))
+    return Statement(rows.order_by(name).limit(bindparam("limit")), dialect)

@@ -134,7 +134,7 @@ class PostgresDatabase:
     @contextlib.contextmanager
     def reading(self, *, one: bool = False) -> Iterator[PostgresSession]:
         try:
-            connection = self._begun(self._idle.pop() if self._idle else None, _BEGIN_READING)
+            connection = self._begun(self._taken(), _BEGIN_READING)
             try:
                 yield PostgresSession(connection)
             finally:
@@ -172,8 +172,13 @@ class PostgresDatabase:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
-        while self._idle:
-            self._idle.pop().close()
+        self._forget_idle()
+
+    def _taken(self) -> Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # asking first whether there is one would be a race between threads
+            return None
 
     def _begun(self, kept: Connection | None, begin: str) -> Connection:
         """A connection in a new transaction; one that was kept may have died meanwhile."""
@@ -216,8 +221,8 @@ class PostgresDatabase:
 
     def _forget_idle(self) -> None:
         """If one has died, the server was restarted: all have."""
-        while self._idle:
-            self._idle.pop().close()
+        while (idle := self._taken()) is not None:
+            idle.close()
 
 
 def _rolled_back(connection: Connection) -> Connection | None:
