@@ -13,13 +13,18 @@ import os
 import struct
 from pathlib import Path
 
+from twinspan.model.errors import Unavailable
+
 DIGEST_BYTES = 8
 SLOT = struct.Struct("<8sI")
 """Digest, and until which second it counts."""
 BUCKET_SLOTS = 32
 BUCKET_BYTES = BUCKET_SLOTS * SLOT.size
 BUCKETS = 1 << 16
-"""Two million nonces: more than a thousand requests a second for as long as they count. 24 MiB, touched as it fills."""
+"""Two million nonces: more than a thousand requests a second for as long as they count. 24 MiB of disk; of memory as it
+fills."""
+BLOCK_BYTES = 512
+"""What `st_blocks` counts."""
 NS_PER_S = 1_000_000_000
 
 
@@ -29,7 +34,7 @@ class Nonces:
     def __init__(self, path: Path | None = None, buckets: int = BUCKETS, *, shared: bool = True) -> None:
         """Without a path: forgotten at the end. `shared`: other processes look at it as well, so that it is locked.
 
-        Raises OSError where the file cannot be made.
+        Raises Unavailable where the disk has no room for the file, OSError where it cannot be made at all.
         """
         self._buckets, self._shared = buckets, shared and path is not None
         self._file = -1
@@ -38,8 +43,7 @@ class Nonces:
             self._map = mmap.mmap(-1, size)
             return
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if os.fstat(self._file).st_size != size:
-            os.ftruncate(self._file, size)
+        _reserve(self._file, size, path)
         self._map = mmap.mmap(self._file, size)
 
     def is_new(self, access_key_id: str, nonce: str, until_ns: int, now_ns: int) -> bool | None:
@@ -72,3 +76,20 @@ class Nonces:
                 SLOT.pack_into(self._map, start + number * SLOT.size, digest, until_s)
                 return True
         return None
+
+
+def _reserve(file: int, size: int, path: Path) -> None:
+    """All of it is on disk before it is mapped: a page that a full disk has no room for would be SIGBUS, which no
+    program survives. Raises Unavailable."""
+    there = os.fstat(file)
+    if there.st_size > size:
+        os.ftruncate(file, size)
+    if there.st_size < size or there.st_blocks * BLOCK_BYTES < size:
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            os.close(file)
+            raise Unavailable(
+                f"no room for the nonces of signed requests, {path}: {error.strerror}",
+                remedy=f"free {size} bytes there, then start again",
+            ) from error
