@@ -36,11 +36,11 @@ demo: setup
 # pytest leaves with 5 when it ran no test and 4 when the folder is gone: both fail here.
 .PHONY: test test-unit test-topology
 test: setup
-	$(PY) -m pytest -q tests --ignore=tests/topology --ignore=tests/inprocess --ignore=tests/contract </dev/null
+	$(PY) -m pytest -q -n auto tests --ignore=tests/topology --ignore=tests/inprocess --ignore=tests/contract </dev/null
 	$(PY) -m pytest -q tests/contract tests/inprocess </dev/null
 	$(PY) -m pytest -q tests/topology </dev/null
 test-unit: venv
-	$(PY) -m pytest -q tests --ignore=tests/topology --ignore=tests/inprocess --ignore=tests/contract </dev/null
+	$(PY) -m pytest -q -n auto tests --ignore=tests/topology --ignore=tests/inprocess --ignore=tests/contract </dev/null
 test-topology: setup
 	$(PY) -m pytest -q tests/topology </dev/null
 
