@@ -186,6 +186,7 @@ def words() -> str:
     """Values that several messages share."""
     sets: tuple[tuple[str, Any], ...] = (("`reason` of a failed authentication", messages.FailureReason),)
     sets += (("`reason` of a refused registration", messages.RefusalReason), ("`outcome`", services.Outcome))
+    sets += (("`state` of a config that was tried", services.TriedState),)
     return "\n" + "\n".join(f"- {name}: {', '.join(f'`{v}`' for v in get_args(kind))}" for name, kind in sets) + "\n\n"
 
 

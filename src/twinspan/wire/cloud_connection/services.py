@@ -20,6 +20,11 @@ Outcome = Literal["done", "failed", "refused", "expired", "unknown"]
 """`expired`: the deadline was over before it began. `unknown`: the device died while it ran, it is not run again."""
 
 
+TriedState = Literal["trying", "failed", "verified", "reverted"]
+"""`trying`: something is still to come back. `failed`: it did not in time. `verified`: everything that was up is up
+again. `reverted`: the config before it runs again."""
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Root of all service messages; `type` tells which."""
 
@@ -51,6 +56,55 @@ class ConfigTaken(Message, frozen=True, kw_only=True, tag="config-taken"):
     """Why not, for people; no secret in it."""
 
 
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """A config on trial, as the device sees it."""
+
+    generation: int
+    """Of the push that began the trial."""
+    digest: str
+    """Of that push."""
+    state: TriedState
+    """How far it is; see below."""
+    proven: bool = False
+    """It was verified, whatever became of it later."""
+    detail: str = ""
+    """What is missing, or why it went back; for people, no secret in it."""
+
+
+class TryConfig(Message, frozen=True, kw_only=True, tag="try-config"):
+    """Server to device, only to one that said `trials`: a whole config, on trial. Without a decision within `trial_s`
+    the device goes back to the config before it by itself."""
+
+    generation: int
+    """Counts up with each change at the server."""
+    digest: str
+    """Names the content, as in `push-config`."""
+    config: msgspec.Raw
+    """A `DeviceConfig` as JSON."""
+    trial_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 60.0
+    """From its arrival to the moment at which the device begins to go back, in seconds."""
+
+
+class ConfigTried(Message, frozen=True, kw_only=True, tag="config-tried"):
+    """Device to server: how the trial goes; again every few seconds until there is a decision."""
+
+    tried: Tried
+    """Of the trial that runs, or ran last."""
+
+
+class DecideConfig(Message, frozen=True, kw_only=True, tag="decide-config"):
+    """Server to device: the end of the trial. A decision about another config than the one on trial is none."""
+
+    generation: int
+    """Of the push."""
+    digest: str
+    """Of the push."""
+    commit: bool
+    """Keep the config; false: go back."""
+    reason: str = ""
+    """Why it is to go back, for people."""
+
+
 class ConfigHave(Message, frozen=True, kw_only=True, tag="config-have"):
     """Device to server, first on the sub-connection: the last config it took from the server, digest "" if none yet. An
     equal digest is not sent again: what somebody changed on the device since then stays."""
@@ -59,6 +113,10 @@ class ConfigHave(Message, frozen=True, kw_only=True, tag="config-have"):
     """Of that config; 0 if none."""
     digest: str
     """Of that config; empty if none."""
+    trials: bool = False
+    """The device understands `try-config` and `decide-config`; of one that does not say so, plain pushes are taken."""
+    tried: Tried | None = None
+    """The trial that runs, or the last one if it went back."""
 
 
 # ---------------------------------------------------------------------------------------------------- telemetry
@@ -201,6 +259,9 @@ ServiceMessage = (
     PushConfig
     | ConfigTaken
     | ConfigHave
+    | TryConfig
+    | ConfigTried
+    | DecideConfig
     | Report
     | ReportTaken
     | Command
