@@ -70,7 +70,7 @@ def given_to(
     table = attachment.route_table_association
     if not table or table not in site.route_tables:
         return ()
-    to, target = _network_of(attachment), _attached(attachment)
+    to, target = network_of(attachment), attached_network(attachment)
     outgoing = [rule for rule in maps if rule.direction == "out"]
     vpn = any(other.ipsec_connection for other in site.attachments.values())
     given = []
@@ -133,7 +133,9 @@ def _brought(site: Site, key: str, attachment: AttachmentSpec, known: Known) -> 
     else:
         routes = list(_of_connection(site, attachment.ipsec_connection, known))
     for route in routes:
-        yield replace(route, next_hop_kind="attachment", next_hop=key, source=_attached(attachment), region=site.region)
+        yield replace(
+            route, next_hop_kind="attachment", next_hop=key, source=attached_network(attachment), region=site.region
+        )
 
 
 def _published(site: Site, vpc: str, known: Known) -> Iterator[Candidate]:
@@ -268,11 +270,13 @@ def _tables(site: Site, field: str, owner: str) -> list[RouteTableSpec]:
     return [table for table in site.route_tables.values() if getattr(table, field) == owner]
 
 
-def _attached(attachment: AttachmentSpec) -> str:
+def attached_network(attachment: AttachmentSpec) -> str:
+    """Key of the VPC, VBR or IPsec connection that is attached."""
     return attachment.vpc or attachment.virtual_border_router or attachment.ipsec_connection
 
 
-def _network_of(attachment: AttachmentSpec) -> Network:
+def network_of(attachment: AttachmentSpec) -> Network:
+    """Which sort that is."""
     if attachment.virtual_border_router:
         return "vbr"
     return "vpn" if attachment.ipsec_connection else "vpc"

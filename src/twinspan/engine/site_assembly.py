@@ -129,8 +129,7 @@ def _out_of_order(peer: Resource, there: Mapping[str, Resource], out: frozenset[
 
 
 def put_together(site: Resource, members: list[Resource]) -> Assembled:
-    """The site of exactly these members, with the gaps that they have."""
-    """A site of exactly these resources. Raises TypeError if `site` is none."""
+    """The site of exactly these members, with the gaps that they have. Raises TypeError if `site` is none."""
     if not isinstance(site.spec, SiteSpec):
         raise TypeError(f"{site.id} is no site")
     names = _names(members)

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from twinspan.engine.admission.admit import admit
-from twinspan.engine.compile import compile_partial, missing_parts
+from twinspan.engine.compile import Denials, compile_partial, denials, missing_parts
 from twinspan.engine.compile.keys import Keys, keys_from, wanted_keys
-from twinspan.engine.site_assembly import assemble
+from twinspan.engine.site_assembly import ABSENT, Assembled, assemble
+from twinspan.engine.stored_routes import with_keys
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.finding import Finding, path_text
 from twinspan.model.resource import Resource
+from twinspan.model.route_map import RouteMapSpec
 from twinspan.model.site import Site
 
 NOT_YET = frozenset({"R-ATT-006", "R-DBR-008", "R-OFF-001", "R-PEER-006", "R-REF-002"})
@@ -43,19 +45,35 @@ def plan_site(site: Resource, resources: Iterable[Resource]) -> Planned:
     errors = [finding for finding in admit(whole.site, limits=None) if finding.severity == "error"]
     mistakes = [_sentence(finding) for finding in errors if finding.rule.id not in NOT_YET]
     mistakes += _missing_keys(whole.site)
+    denied = denials(whole.site, _route_maps(whole, everything))
     lacks = missing_parts(whole.site) or tuple(_sentence(one) for one in errors if one.rule.id in NOT_YET)
-    configs = None if mistakes else _tested(compile_partial(whole.site, _keys(whole.site)), site, everything)
-    return Planned(configs=configs, problems=(*mistakes, *lacks))
+    if mistakes:
+        return Planned(problems=(*mistakes, *lacks, *denied.notes))
+    configs = compile_partial(whole.site, _keys(whole.site), denied)
+    return Planned(configs=_tested(configs, site, everything, denied), problems=(*lacks, *denied.notes))
+
+
+def _route_maps(whole: Assembled, resources: Iterable[Resource]) -> list[RouteMapSpec]:
+    """Those of the site's CEN instance and region, with the site's keys for ids."""
+    names = {one: key.partition(".")[2] for key, one in whole.ids.items()}
+    return [
+        with_keys(one.spec, names)
+        for one in resources
+        if isinstance(one.spec, RouteMapSpec)
+        and one.phase not in ABSENT
+        and names.get(one.spec.cen) in whole.site.cens
+        and one.spec.region == whole.site.region
+    ]
 
 
 def _tested(
-    configs: dict[str, DeviceConfig], site: Resource, resources: tuple[Resource, ...]
+    configs: dict[str, DeviceConfig], site: Resource, resources: tuple[Resource, ...], denied: Denials
 ) -> dict[str, DeviceConfig]:
     """With what failover tests take out at present: at the cloud's end alone, since the data centre is not told."""
     if not any(one.kind == "FailoverTestJob" for one in resources):
         return configs
     cloud = assemble(site, resources).site
-    tested = compile_partial(cloud, _keys(cloud))
+    tested = compile_partial(cloud, _keys(cloud), denied)
     return tested | {node: config for node, config in configs.items() if config.role in DATA_CENTER}
 
 

@@ -49,7 +49,7 @@ def stored_routes(table: Resource, resources: Iterable[Resource]) -> tuple[Choic
         names = {resource_id: key.partition(".")[2] for key, resource_id in assembled.ids.items()}
         name = names.get(table.id)
         if name is not None:
-            maps = [_named(rule, names) for rule in _maps(table, everything)]
+            maps = [with_keys(rule, names) for rule in _maps(table, everything)]
             choices = route_table(assembled.site, name, known_of_statuses(assembled, everything), maps)
             return tuple(replace(choice, route=_with_ids(choice.route, assembled.ids)) for choice in choices)
     return ()
@@ -81,9 +81,12 @@ def _maps(table: Resource, everything: list[Resource]) -> list[RouteMapSpec]:
     return [rule for rule in rules if rule.cen == cen and rule.transit_router_route_table in own]
 
 
-def _named(rule: RouteMapSpec, names: Mapping[str, str]) -> RouteMapSpec:
+def with_keys(rule: RouteMapSpec, names: Mapping[str, str]) -> RouteMapSpec:
+    """A stored route map with a site's keys for ids, as route tables name networks."""
+    table = rule.transit_router_route_table
     return replace(
         rule,
+        transit_router_route_table=names.get(table, table),
         source_instances=tuple(names.get(one, one) for one in rule.source_instances),
         destination_instances=tuple(names.get(one, one) for one in rule.destination_instances),
     )

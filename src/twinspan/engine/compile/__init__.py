@@ -8,6 +8,8 @@ A site that is being made resource by resource has configs too (`compile_partial
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from twinspan.engine.compile.cloud import cables
 from twinspan.engine.compile.facts import GATEWAY, PC, VBR, VPN_GATEWAY, Facts, gather
 from twinspan.engine.compile.foreign_vbr import PORT, compile_foreign_vbr, foreign_vbrs
@@ -22,6 +24,7 @@ from twinspan.engine.compile.hosts import (
 )
 from twinspan.engine.compile.keys import Keys
 from twinspan.engine.compile.missing import missing_parts
+from twinspan.engine.compile.route_map import NOTHING_DENIED, Denials, denials
 from twinspan.engine.compile.transit_router import compile_transit_router
 from twinspan.engine.compile.vbr import compile_vbr
 from twinspan.engine.compile.vpc import compile_vpc
@@ -30,7 +33,7 @@ from twinspan.model.deployment import Deployment, Expectation, Port, Segment, To
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.site import Site
 
-__all__ = ["compile_partial", "compile_site", "missing_parts"]
+__all__ = ["Denials", "compile_partial", "compile_site", "denials", "missing_parts"]
 
 
 def compile_site(site: Site, keys: Keys) -> Deployment:
@@ -51,12 +54,13 @@ def compile_site(site: Site, keys: Keys) -> Deployment:
     )
 
 
-def compile_partial(site: Site, keys: Keys) -> dict[str, DeviceConfig]:
+def compile_partial(site: Site, keys: Keys, denied: Denials = NOTHING_DENIED) -> dict[str, DeviceConfig]:
     """Configs, by node, of a site that need not be complete: what is not made yet, no node is told of.
 
     A node of which nothing is made is not in it: it has its ports and no more. `missing_parts` says what is not there.
+    denied: what route maps deny; a site file has none.
     """
-    return _configs(gather(site), keys)
+    return _configs(replace(gather(site), denials=denied), keys)
 
 
 def _configs(facts: Facts, keys: Keys) -> dict[str, DeviceConfig]:

@@ -10,6 +10,7 @@ import ipaddress
 import msgspec
 
 from twinspan.engine.compile.attached import attachment_of, learned_by
+from twinspan.engine.compile.route_map import NOTHING_DENIED, Denials
 from twinspan.model.bgp_group import BgpGroupSpec
 from twinspan.model.destination_route import DestinationRouteSpec
 from twinspan.model.device_config import Bfd, Family, Link, Probe
@@ -83,6 +84,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """For management addresses and router ids."""
     vpc_nodes: dict[str, str]
     """VPC name to node name."""
+    denials: Denials = NOTHING_DENIED
+    """What route maps keep off the transit router's sessions."""
 
     def management(self, node: str) -> Link:
         base = ipaddress.ip_network(MANAGEMENT_PREFIX)

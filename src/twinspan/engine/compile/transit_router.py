@@ -44,6 +44,9 @@ def compile_transit_router(facts: Facts) -> DeviceConfig:
 def _session(facts: Facts, own: AttachmentSpec, name: str, link: str, end: tuple[int, int]) -> list[BgpPeer]:
     imports = brings(facts, own) if own.route_table_propagation else ()
     exports = tuple(p for a in learned_by(facts.site, own) for p in brings(facts, a))
+    key = next(key for key, attachment in facts.site.attachments.items() if attachment is own)
+    imports = tuple(p for p in imports if (key, p) not in facts.denials.imports)
+    exports = tuple(p for p in exports if (key, p) not in facts.denials.exports)
     if own.vpc and not own.auto_publish_routes:
         exports = tuple(p for p in exports if p in pins(facts))
     return inside(facts, name, link, *end, imports=imports, exports=exports)
