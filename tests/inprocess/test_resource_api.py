@@ -98,11 +98,15 @@ async def test_accounts_do_not_see_each_other(site: Site) -> None:
     for method, path in (("PATCH", ""), ("DELETE", ""), ("GET", "/uses"), ("GET", "/history")):
         assert (await bob.ask(method, f"/vpcs/{vpc}{path}", {} if method == "PATCH" else None)).status == 404
     assert (await bob.ask("GET", "/vpcs")).value["total"] == 0
-    assert (await bob.ask("GET", "/vpcs?account=alice")).value["total"] == 0
+    for method, path, body in (("GET", "/vpcs", None), ("POST", "/vpcs", VPC)):
+        refused = await bob.ask(method, f"{path}?account=alice", body)
+        assert (refused.status, refused.value["type"]) == (403, "urn:twinspan:problem:administrator-only")
     root = Rest(cloud, token(cloud, None))
     assert (await root.ask("GET", f"/vpcs/{vpc}")).status == 200
     assert (await root.ask("POST", "/vpcs", VPC)).value["rule"] == "account.missing"
     assert (await root.ask("POST", "/vpcs?account=bob", VPC)).value["account"] == "bob"
+    nobody = await root.ask("POST", "/vpcs?account=bbo", VPC)
+    assert (nobody.status, nobody.value["field"]) == (422, "account")
 
 
 async def test_a_token_does_what_its_role_and_scopes_say_until_it_expires(site: Site) -> None:
@@ -389,7 +393,7 @@ async def test_who_does_not_read_the_changes_is_dropped_and_counted(site: Site) 
 async def test_refused_requests_are_told_without_what_is_secret(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
     cloud = await site.cloud()
     alice = Rest(cloud, token(cloud, label="ci"))
-    await alice.ask("GET", "/vpcs/vpc-00000000000000000000?account=query-is-left-out")
+    await alice.ask("GET", "/vpcs/vpc-00000000000000000000?word=query-is-left-out")
     await Rest(cloud, "twinspan_wrong-token").ask("GET", "/vpcs")
     await alice.ask("GET", "/vpcs")
     await cloud.stop()

@@ -16,7 +16,7 @@ from twinspan.model.errors import Retryable
 from twinspan.model.kinds import STORED_KINDS, Kind
 from twinspan.model.resource import Actor, Resource, Role
 from twinspan.server.admin_route import Call, Result, Route
-from twinspan.server.problem import ProblemRaised, problem
+from twinspan.server.problem import ADMINISTRATOR_ONLY, ProblemRaised, problem
 from twinspan.server.resources.api_query import cursor, list_query
 from twinspan.server.resources.error import NotFound
 from twinspan.server.resources.lookup import Lookup
@@ -60,8 +60,17 @@ class ChangePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def actor_of(call: Call) -> Actor:
-    """Who asks; an administrator says for which account: ?account=NAME."""
-    account = call.principal.account or call.query.get("account", "")
+    """Who asks; an administrator says for which account: ?account=NAME.
+
+    Raises ProblemRaised where somebody else names another account, or the account is not there.
+    """
+    own, named = call.principal.account, call.query.get("account", "")
+    if own and named not in {"", own}:
+        raise ProblemRaised(ADMINISTRATOR_ONLY)
+    if not own and named and named not in call.office.accounts.names():
+        remedy = "name one that is there: GET /api/v1/accounts; or make it first"
+        raise ProblemRaised(problem(422, "query", f"there is no account {named}", field="account", remedy=remedy))
+    account = own or named
     role: Role = "administrator" if call.principal.administrator else call.principal.role
     return Actor(account=account, label=call.principal.label, role=role, edge="native", address=call.address)
 
