@@ -115,8 +115,20 @@ def as_yaml(value: Any) -> str:
 
 
 def seen(status: dict[str, Any]) -> str:
-    """The one word of a status that matters most."""
-    return str(status.get("state") or status.get("summary") or "-")
+    """The words of a status that matter most."""
+    if status.get("problems"):
+        return f"problems: {len(status['problems'])}"
+    if "nodes" in status:
+        late = sum(not node.get("converged") for node in status["nodes"].values())
+        return f"{late} of {len(status['nodes'])} nodes not converged" if late else "converged"
+    if "connections" in status:
+        return f"{status.get('connections_up', 0)} of {status['connections']} up"
+    words = [str(status[name]) for name in ("status", "bgp_state") if status.get(name)]
+    if status.get("link_up") is False:
+        words = ["link down"]
+    if not words and "healthy" in status:
+        words = ["healthy" if status["healthy"] else "not healthy"]
+    return ", ".join(words) or "-"
 
 
 def when(at_ns: int) -> str:
