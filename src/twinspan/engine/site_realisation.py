@@ -21,9 +21,12 @@ from twinspan.model.resource import Resource
 from twinspan.model.route_map import RouteMapSpec
 from twinspan.model.site import Site
 
-NOT_YET = frozenset({"R-ATT-006", "R-DBR-008", "R-OFF-001", "R-PEER-006", "R-REF-002"})
+NOT_YET = frozenset({"R-ATT-003", "R-ATT-004", "R-ATT-006", "R-DBR-008", "R-OFF-001", "R-PEER-006", "R-REF-002"})
 """Rules that ask for something to be there. A site file must have it; resources are made one after the other, and what
 is there already does what it can."""
+
+OF_NO_NODE = frozenset({"R-ATT-009"})
+"""Rules about what the seed's cloud has and no machine here is: it is told, and the others do what they shall."""
 
 DATA_CENTER = frozenset({"gateway", "pc"})
 """Roles of nodes that are not the cloud's."""
@@ -43,10 +46,11 @@ def plan_site(site: Resource, resources: Iterable[Resource]) -> Planned:
     whole = assemble(site, (one for one in everything if one.kind != "FailoverTestJob"))
     # Quotas were counted when each resource was made; one that is lowered later stops nothing that is there.
     errors = [finding for finding in admit(whole.site, limits=None) if finding.severity == "error"]
-    mistakes = [_sentence(finding) for finding in errors if finding.rule.id not in NOT_YET]
+    mistakes = [_sentence(finding) for finding in errors if finding.rule.id not in NOT_YET | OF_NO_NODE]
     mistakes += _missing_keys(whole.site)
     denied = denials(whole.site, _route_maps(whole, everything))
     lacks = missing_parts(whole.site) or tuple(_sentence(one) for one in errors if one.rule.id in NOT_YET)
+    lacks += tuple(_sentence(one) for one in errors if one.rule.id in OF_NO_NODE)
     if mistakes:
         return Planned(problems=(*mistakes, *lacks, *denied.notes))
     configs = compile_partial(whole.site, _keys(whole.site), denied)

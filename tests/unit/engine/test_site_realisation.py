@@ -79,6 +79,31 @@ def test_a_tunnel_without_a_key_is_a_mistake(site: Site) -> None:
     assert any("there is no key" in problem for problem in plan_site(own, keyless).problems)
 
 
+def test_an_attachment_that_no_node_can_be_is_told_and_holds_nobody_up(site: Site) -> None:
+    own, resources = stored(site)
+    of_vpc = next(one for one in resources if one.kind == "Attachment" and one.spec.vpc)  # type: ignore[attr-defined]
+    connection = next(one for one in resources if one.kind == "IpsecConnection")
+    spec = structs.replace(of_vpc.spec, vpc="", ipsec_connection=connection.id)  # type: ignore[call-arg]
+    direct = structs.replace(of_vpc, id="tr-attach-direct", name="direct", spec=spec)
+    planned = plan_site(own, (*resources, direct))
+    assert [problem for problem in planned.problems if problem.startswith("R-ATT-009 attachments.direct")]
+    assert planned.configs == plan_site(own, resources).configs
+
+
+def test_an_attachment_that_learns_from_no_table_holds_nobody_up(site: Site) -> None:
+    own, resources = stored(site)
+    alone = tuple(
+        structs.replace(one, spec=structs.replace(one.spec, route_table_association=None, route_table_propagation=()))
+        if one.kind == "Attachment" and one.spec.virtual_border_router  # type: ignore[attr-defined]
+        else one
+        for one in resources
+    )
+    planned = plan_site(own, alone)
+    assert any("associated with no route table" in problem for problem in planned.problems)
+    assert planned.configs is not None
+    assert planned.configs["transit-router"] != (plan_site(own, resources).configs or {})["transit-router"]
+
+
 def _without_keys(resource: Resource) -> object:
     plain = msgspec.to_builtins(resource.spec, enc_hook=lambda _: None)
     plain["psk"] = None
