@@ -153,7 +153,7 @@ class CloudAgent:
         self._telemetry = TelemetryModule(node.report)
         self._log = LogModule(lambda at_ns: tuple(node.events.since(at_ns)))
         modules: list[Module] = [
-            ConfigModule(node.ownership.last_pushed, node.apply_pushed),
+            ConfigModule(node.ownership.last_pushed, node.apply_pushed, node.trials, node.try_pushed),
             self._telemetry,
             self._log,
             DiagnosticsModule(node.journal, actions_of(node), lambda: self.status().epoch),

@@ -64,6 +64,7 @@ class Journal:
         self._startup = node_dir / "startup.json"
         self._draft = node_dir / "draft.json"
         self._commands = node_dir / "commands.json"
+        self._trial = node_dir / "trial.json"
         self.override_file = node_dir / "override.table"
         self.set_aside: list[str] = []
         """Damaged files found while loading, renamed to `.broken`: a sentence each, for the event log."""
@@ -153,6 +154,27 @@ class Journal:
 
     def save_commands(self, commands: object) -> None:
         _write(self._commands, msgspec.json.encode(commands))
+
+    def load_trial(self, kind: type[T]) -> T | None:
+        """The config on trial, or the outcome of the last one."""
+        return self._load(self._trial, kind)
+
+    def save_trial(self, trial: msgspec.Struct) -> None:
+        """On disk, its name too, before it returns: what follows may cut off the way to this machine."""
+        self._write_sealed(self._trial, trial)
+        self._sync_names()
+
+    def forget_trial(self) -> None:
+        """There is no trial any more."""
+        self._trial.unlink(missing_ok=True)
+        self._sync_names()
+
+    def _sync_names(self) -> None:
+        descriptor = os.open(self._dir, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _load(self, path: Path, kind: type[T]) -> T | None:
         """A damaged file (a disk that was full, a hand that slipped) must not keep the agent from starting."""

@@ -33,6 +33,8 @@ from twinspan.agent.ownership import Ownership
 from twinspan.agent.ports import make_drivers
 from twinspan.agent.report import build_report
 from twinspan.agent.ssh_door import SshDoor
+from twinspan.agent.trial import Trials
+from twinspan.agent.trial_sight import trial_ports
 from twinspan.agent.world import World
 from twinspan.drivers.icmp import ProbeResult
 from twinspan.drivers.netlink import NetlinkMonitor
@@ -41,6 +43,7 @@ from twinspan.model.device_config import DeviceConfig
 from twinspan.model.device_report import ConfigSource, DeviceReport, Event
 from twinspan.model.errors import Rejected
 from twinspan.model.kernel import ROUTE_PROTOCOL
+from twinspan.wire.cloud_connection.services import TryConfig
 from twinspan.wire.dhcp_options import CloudOptions
 from twinspan.wire.rtnetlink import LinkChanged, RouteChanged
 
@@ -63,6 +66,7 @@ class Node:
         self._socket, self._cli_socket = node_dir / "agent.sock", node_dir / "cli.sock"
         self.started_ns: int = steady_ns()
         self.ownership = Ownership(self.journal)
+        self.trials = Trials(self.journal, trial_ports(self))
         self.command_line = CommandLine(self)
         self.ssh = SshDoor(self.command_line, node_dir)
         self.cloud: CloudAgent = CloudAgent(self, node_dir)
@@ -83,6 +87,7 @@ class Node:
                 group.create_task(self.converger.run(), name="converge"),
                 group.create_task(self.failover.run(), name="failover"),
                 group.create_task(self.orders.run(), name="orders"),
+                group.create_task(self.trials.run(), name="trials"),
                 group.create_task(serve(self, self._socket), name="api"),
                 group.create_task(serve_cli(self.command_line, self._cli_socket), name="cli"),
                 group.create_task(self.ssh.run(), name="ssh"),
@@ -100,7 +105,7 @@ class Node:
 
     def restore(self) -> None:
         """Take up what an earlier agent left: its config and its orders. What is damaged is set aside and said."""
-        config = self.ownership.starting(self.journal.load_config())
+        config = self.ownership.starting(self.trials.restore(self.journal.load_config()))
         self.journal.seal_startup()
         if config is not None:
             try:
@@ -108,33 +113,61 @@ class Node:
             except Rejected as error:
                 self.journal.refuse_config(str(error))
             else:
-                self._take(config)
+                self.take(config)
         self.orders.restore()
         for sentence in self.journal.set_aside:
             self.events.record("config", "file set aside", sentence)
 
     def apply(self, config: DeviceConfig, source: ConfigSource = "file") -> None:
         """Save a whole config and converge to it. Raises `Rejected` for one that no node, or not this one, can be."""
-        if config.node != self.events.node:
-            raise Rejected(
-                f"the config is of node {config.node!r}, and this is {self.events.node!r}",
-                remedy=f"apply it on {config.node!r}, or name {self.events.node!r} in it",
-            )
-        check_config(config)
-        if config != self.converger.config:
-            self.journal.save_config(config)
-            if source != "cli":
-                self.journal.save_startup(config)
-        self.ownership.taken(config, source)
-        self._take(config)
+        self._check(config)
+        if source == "server":
+            self.trials.end("a push without a trial took its place")
+        else:
+            self.trials.refuse_others()
+        self._keep(config, source)
+        self.take(config)
 
     def apply_pushed(self, config: DeviceConfig, generation: int, known_as: str) -> None:
         """As `apply`, for a config of the cloud server, who knows it by that digest."""
         self.apply(config, source="server")
         self.ownership.pushed(config, generation, known_as)
 
+    def try_pushed(self, config: DeviceConfig, push: TryConfig) -> bool:
+        """As `apply_pushed`, on trial; true if there is nothing to try, and it is taken. Raises `Rejected`."""
+        self._check(config)
+        if not self.trials.going and self.converger.config in (None, config):
+            self.apply_pushed(config, push.generation, push.digest)
+            return True
+        self.trials.push(config, push.generation, push.digest, push.trial_s)
+        return False
+
+    def _check(self, config: DeviceConfig) -> None:
+        if config.node != self.events.node:
+            raise Rejected(
+                f"the config is of node {config.node!r}, and this is {self.events.node!r}",
+                remedy=f"apply it on {config.node!r}, or name {self.events.node!r} in it",
+            )
+        check_config(config)
+
+    def _keep(self, config: DeviceConfig, source: ConfigSource) -> None:
+        """The machine starts with it from now on."""
+        if config != self.converger.config or source == "server":
+            self.journal.save_config(config)
+            if source != "cli":
+                self.journal.save_startup(config)
+        self.ownership.taken(config, source)
+
+    def proven(self, config: DeviceConfig, generation: int, known_as: str) -> None:
+        """A config of the server has passed its trial."""
+        self._keep(config, "server")
+        self.ownership.pushed(config, generation, known_as)
+
     def save(self, draft: str) -> None:
-        """The running config is what the machine starts with from now on; `draft` is what the command line knows."""
+        """The running config is what the machine starts with from now on; `draft` is what the command line knows.
+
+        Raises `Rejected` while a config is on trial."""
+        self.trials.refuse_others()
         if self.converger.config is not None:
             self.journal.save_startup(self.converger.config)
         self.journal.save_draft(draft)
@@ -144,7 +177,8 @@ class Node:
         links = self.converger.config.links if self.converger.config else ()
         return frozenset(link.name for link in links if link.kind == "physical" and not link.management)
 
-    def _take(self, config: DeviceConfig) -> None:
+    def take(self, config: DeviceConfig) -> None:
+        """Converge to it, and to nothing else; nothing is saved."""
         old = self.converger.config
         kept = {p.name for p in config.probes if old is not None and p in old.probes}
         self.world.probes = {n: s for n, s in self.world.probes.items() if n in kept}

@@ -57,18 +57,18 @@ class Ownership:
     def _beginning(self, found: DeviceConfig | None) -> tuple[DeviceConfig | None, Owner]:
         owner = self.owner
         if found is not None and config_digest(found) != owner.digest:
-            return found, structs.replace(owner, source="file", digest=config_digest(found), boot_id=_boot_id())
-        if found is not None and owner.source == "cli" and owner.boot_id != _boot_id():
+            return found, structs.replace(owner, source="file", digest=config_digest(found), boot_id=boot_id())
+        if found is not None and owner.source == "cli" and owner.boot_id != boot_id():
             saved = self._journal.load_startup()
             if saved is not None and saved.node == found.node:
-                return saved, structs.replace(owner, source="cli", digest=config_digest(saved), boot_id=_boot_id())
+                return saved, structs.replace(owner, source="cli", digest=config_digest(saved), boot_id=boot_id())
         return found, owner
 
     def taken(self, config: DeviceConfig, source: ConfigSource) -> None:
         """It is the running config now."""
         digest = config_digest(config)
-        if (source, digest) != (self.owner.source, self.owner.digest) or self.owner.boot_id != _boot_id():
-            self._keep(structs.replace(self.owner, source=source, digest=digest, boot_id=_boot_id()))
+        if (source, digest) != (self.owner.source, self.owner.digest) or self.owner.boot_id != boot_id():
+            self._keep(structs.replace(self.owner, source=source, digest=digest, boot_id=boot_id()))
 
     def pushed(self, config: DeviceConfig, generation: int, known_as: str) -> None:
         """It came from the server, who knows it by that digest."""
@@ -89,5 +89,6 @@ class Ownership:
             self.owner = owner
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Names this run of the machine."""
     return _BOOT_ID.read_text(encoding="ascii").strip()

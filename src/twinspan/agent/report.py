@@ -55,7 +55,7 @@ async def build_report(node: Node) -> DeviceReport:
         config_source=owner.source,
         server_generation=owner.pushed_generation,
         server_digest=owner.pushed_digest,
-        diverged=node.ownership.diverged(config),
+        diverged=node.ownership.diverged(config) and not node.trials.going,
         converged=node.converger.converged,
         at_ns=time.time_ns(),
         agent_pid=os.getpid(),

@@ -21,8 +21,8 @@ from twinspan.model.site import Site
 Reports = Mapping[str, DeviceReport]
 """By node."""
 ESTABLISHED = "Established"
-_IKE_UP = frozenset({"ESTABLISHED", "REKEYING", "REKEYED"})
-_CHILD_UP = frozenset({"INSTALLED", "REKEYING", "REKEYED", "UPDATING"})
+IKE_UP = frozenset({"ESTABLISHED", "REKEYING", "REKEYED"})
+CHILD_UP = frozenset({"INSTALLED", "REKEYING", "REKEYED", "UPDATING"})
 """strongSwan's words; while an SA is renewed the old one still carries."""
 _PEERS = "bgp_peers."
 _MAIN_TABLE = frozenset({"main", "254"})
@@ -58,9 +58,9 @@ def status_of(site: Site, ids: Mapping[str, str], reports: Reports) -> dict[str,
 
 def connection_status(ike_state: str, child_state: str) -> str:
     """An IPsec connection's state in one word (DescribeVpnConnection, Status)."""
-    if ike_state not in _IKE_UP:
+    if ike_state not in IKE_UP:
         return "ike_sa_not_established"
-    return "ipsec_sa_established" if child_state in _CHILD_UP else "ipsec_sa_not_established"
+    return "ipsec_sa_established" if child_state in CHILD_UP else "ipsec_sa_not_established"
 
 
 Statuses = Iterator[tuple[str, dict[str, Any]]]

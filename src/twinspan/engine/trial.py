@@ -97,7 +97,7 @@ def stage(generation: int, digest: str, trial_s: float, now: Clocks) -> Trial:
 def missing(before: Seen, now: Seen, named: Named) -> tuple[str, ...]:
     """What was there before, is still asked for and is not there: a sentence each; empty if the config holds."""
     found = []
-    if not now.converged:
+    if not now.converged and not (before.problem and now.problem):  # what could not be before is nobody's fault
         found.append(f"the config cannot be carried out: {now.problem}" if now.problem else "not carried out yet")
     for what, was, has, asked in (
         ("BGP session", before.sessions, now.sessions, named.sessions),

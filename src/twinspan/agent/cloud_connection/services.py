@@ -26,11 +26,15 @@ from twinspan.wire.cloud_connection.services import (
     TELEMETRY,
     ConfigHave,
     ConfigTaken,
+    ConfigTried,
+    DecideConfig,
     LogEvent,
     LogLines,
     PushConfig,
     Report,
     ServiceMessage,
+    Tried,
+    TryConfig,
     decode_service_message,
 )
 
@@ -86,32 +90,84 @@ def feed(module: Module, link: Link) -> None:
     link.websocket.on_message = received
 
 
+class Trying(Protocol):
+    """Where configs are tried (`agent.trial`)."""
+
+    on_news: Callable[[], None]
+    on_kept: Callable[[int, str], None]
+
+    @property
+    def tried(self) -> Tried | None:
+        """How the trial goes, or how the last one ended."""
+
+    def decide(self, digest: str, commit: bool, reason: str) -> None:
+        """The server's decision."""
+
+
 class ConfigModule:
-    """Takes whole configs."""
+    """Takes whole configs, on trial or for good."""
 
     name = CONFIG
 
-    def __init__(self, pushed: Callable[[], tuple[int, str]], apply: Callable[[DeviceConfig, int, str], None]) -> None:
-        """`pushed`: generation and digest of the last config taken from the server, (0, "") before the first."""
+    def __init__(
+        self,
+        pushed: Callable[[], tuple[int, str]],
+        apply: Callable[[DeviceConfig, int, str], None],
+        trials: Trying | None = None,
+        attempt: Callable[[DeviceConfig, TryConfig], bool] | None = None,
+    ) -> None:
+        """`pushed`: generation and digest of the last config taken from the server, (0, "") before the first.
+        `attempt`: put a config on trial; true if it is taken at once."""
         self._pushed, self._apply = pushed, apply
+        self._trials, self._attempt = trials, attempt
 
     async def run(self, link: Link) -> None:
         # What the server gave last, not what runs: a change made here since then is reported, and not overwritten.
         generation, digest = self._pushed()
-        link.send(ConfigHave(generation=generation, digest=digest))
-        await asyncio.get_running_loop().create_future()
+        trials = self._trials
+        if trials is None:
+            link.send(ConfigHave(generation=generation, digest=digest))
+            return await _for_ever()
+        link.send(ConfigHave(generation=generation, digest=digest, trials=True, tried=trials.tried))
+        trials.on_news = lambda: self._tell(link)
+        trials.on_kept = lambda generation, digest: _answer(link, generation, digest)
+        try:
+            await _for_ever()
+        finally:
+            trials.on_news, trials.on_kept = lambda: None, lambda _generation, _digest: None
+
+    def _tell(self, link: Link) -> None:
+        tried = self._trials.tried if self._trials is not None else None
+        if tried is not None:
+            link.send(ConfigTried(tried=tried))
 
     def received(self, link: Link, message: ServiceMessage) -> None:
-        if not isinstance(message, PushConfig):
-            return
+        if isinstance(message, PushConfig | TryConfig):
+            self._take(link, message)
+        elif isinstance(message, DecideConfig) and self._trials is not None:
+            self._trials.decide(message.digest, message.commit, message.reason)
+
+    def _take(self, link: Link, message: PushConfig | TryConfig) -> None:
         detail = ""
         try:
             config = msgspec.json.decode(message.config, type=DeviceConfig, dec_hook=decode_hook)
-            self._apply(config, message.generation, message.digest)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TwinspanError) as error:
+            if isinstance(message, TryConfig) and self._attempt is not None:
+                if not self._attempt(config, message):
+                    return  # answered when it is decided upon
+            else:
+                self._apply(config, message.generation, message.digest)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TwinspanError, OSError) as error:
             # The place of a mistake, never what stood there: it may be half a secret.
             detail = str(error)[:500] or type(error).__name__
-        link.send(ConfigTaken(generation=message.generation, digest=message.digest, accepted=not detail, detail=detail))
+        _answer(link, message.generation, message.digest, detail)
+
+
+def _answer(link: Link, generation: int, digest: str, detail: str = "") -> None:
+    link.send(ConfigTaken(generation=generation, digest=digest, accepted=not detail, detail=detail))
+
+
+async def _for_ever() -> None:
+    await asyncio.get_running_loop().create_future()
 
 
 class TelemetryModule:
