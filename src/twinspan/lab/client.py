@@ -6,7 +6,6 @@ In: the path of a node's `agent.sock`. Out: typed reports, events, acknowledgeme
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -192,14 +191,3 @@ class LabClient:
         answers = self.gather(lambda agent: agent.events(since_ns)).values()
         found = [event for answer in answers if not isinstance(answer, TwinspanError) for event in answer]
         return tuple(sorted(found, key=lambda event: event.at_ns))
-
-
-def wait_for_socket(path: Path, deadline_s: float) -> bool:
-    """Whether somebody listens there before the deadline."""
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.connect(str(path))
-            return True
-        time.sleep(0.02)
-    return False

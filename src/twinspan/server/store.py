@@ -199,10 +199,6 @@ class DeviceStore:
         rows = self.hot.execute("SELECT serial, worker, epoch FROM device WHERE worker IS NOT NULL")
         return {serial: (worker, epoch) for serial, worker, epoch in rows}
 
-    def connected_to(self, worker: str) -> dict[str, int]:
-        """The devices of one worker: serial to epoch."""
-        return dict(self.hot.execute("SELECT serial, epoch FROM device WHERE worker = ?", (worker,)).fetchall())
-
     def workers(self) -> tuple[str, ...]:
         """Every worker that some device is said to be connected to; one that does not run any more has died."""
         rows = self.hot.execute("SELECT DISTINCT worker FROM device WHERE worker IS NOT NULL ORDER BY worker")

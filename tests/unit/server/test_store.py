@@ -90,7 +90,8 @@ def test_the_devices_of_a_worker_that_died_are_down_each_with_an_event(store: De
         add(store, serial)
         connect(store, serial, worker=worker)
     assert store.workers() == ("w1", "w2")
-    assert store.connected_to("w1") == {"S1": 1, "S2": 1}
+    connected = {serial: epoch for serial, (worker, epoch) in store.presence().items() if worker == "w1"}
+    assert connected == {"S1": 1, "S2": 1}
     assert store.release_worker("w1", "the worker died", NOW) == 2
     assert store.presence() == {"S3": ("w2", 1)}
     events = store.hot.execute("SELECT serial, detail, epoch FROM event WHERE kind = 'down' ORDER BY serial").fetchall()
