@@ -53,9 +53,9 @@ async def test_a_list_is_filtered_sorted_and_paged(site: Site) -> None:
     alice = Rest(cloud, token(cloud))
     for n in range(7):
         tags = {"parity": "even" if n % 2 == 0 else "odd"}
-        await alice.ask("POST", "/cens", {"name": f"cen-{n}", "spec": {"tags": tags}})
+        await alice.ask("POST", "/cens", {"name": f"net-{n}", "spec": {"tags": tags}})
     even = await alice.ask("GET", "/cens?tag.parity=even&sort=-name")
-    assert [one["name"] for one in even.value["items"]] == ["cen-6", "cen-4", "cen-2", "cen-0"]
+    assert [one["name"] for one in even.value["items"]] == ["net-6", "net-4", "net-2", "net-0"]
     seen: list[str] = []
     cursor = ""
     while True:
@@ -65,11 +65,11 @@ async def test_a_list_is_filtered_sorted_and_paged(site: Site) -> None:
         if page.value["next"] is None:
             break
         cursor = f"&cursor={page.value['next']}"
-    assert seen == [f"cen-{n}" for n in range(7)]
+    assert seen == [f"net-{n}" for n in range(7)]
     third = await alice.ask("GET", "/cens?sort=name&limit=3&offset=6")
-    assert [one["name"] for one in third.value["items"]] == ["cen-6"]
-    assert (await alice.ask("GET", "/cens?name=cen-1,cen-2")).value["total"] == 2
-    assert (await alice.ask("GET", "/cens?text=n-3")).value["items"][0]["name"] == "cen-3"
+    assert [one["name"] for one in third.value["items"]] == ["net-6"]
+    assert (await alice.ask("GET", "/cens?name=net-1,net-2")).value["total"] == 2
+    assert (await alice.ask("GET", "/cens?text=et-3")).value["items"][0]["name"] == "net-3"
     assert (await alice.ask("GET", "/cens?colour=red")).status == 422
     assert (await alice.ask("GET", "/cens?cursor=nonsense")).status == 422
 
