@@ -16,6 +16,7 @@ import msgspec
 from twinspan.model.errors import Rejected
 from twinspan.model.resource import Role
 from twinspan.model.secret import Secret
+from twinspan.server.brief import Brief
 from twinspan.server.store import DeviceStore
 
 PREFIX = "twinspan_"
@@ -90,6 +91,8 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
 class Accounts:
     def __init__(self, store: DeviceStore) -> None:
         self._store = store
+        self._known: Brief[tuple[Principal, int | None]] = Brief(store)
+        """By the hash of a token: whose it is, and when it expires."""
 
     def authenticate(self, token: str, now_ns: int = 0) -> Principal | None:
         """Who shows that token; None if there is none such, or it has expired.
@@ -97,11 +100,16 @@ class Accounts:
         The look-up goes by its hash, so its time tells nothing about the tokens there are.
         """
         digest = _digest(token)
-        row = self._store.hot.execute(_FIND_TOKEN, (digest,)).fetchone()
-        if row is None or not hmac.compare_digest(row[0], digest) or (row[5] is not None and row[5] <= now_ns):
-            return None
-        scopes = tuple(row[4].split()) if row[4] else ()
-        return Principal(label=row[1], account=row[2], role=row[3], scopes=scopes)
+        found = self._known.get(digest)
+        if found is None:
+            row = self._store.hot.execute(_FIND_TOKEN, (digest,)).fetchone()
+            if row is None or not hmac.compare_digest(row[0], digest):
+                return None
+            scopes = tuple(row[4].split()) if row[4] else ()
+            found = Principal(label=row[1], account=row[2], role=row[3], scopes=scopes), row[5]
+            self._known.put(digest, found)
+        principal, expires_at_ns = found
+        return None if expires_at_ns is not None and expires_at_ns <= now_ns else principal
 
     def renew_administrator(self, now_ns: int) -> Secret:
         """A new administrator's token; the one before is worth nothing from now on."""

@@ -127,6 +127,8 @@ class DeviceStore:
         Raises Unavailable or Rejected.
         """
         self.place, self.seal = place, seal
+        self.changes = 0
+        """What people have changed through this very store."""
         self.hot = open_connection(place, "NORMAL")
         self.durable = open_connection(place, "FULL")
 
@@ -237,6 +239,7 @@ class DeviceStore:
         """One transaction of the durable connection: it is on disk when the block ends, or nothing of it happened."""
         with transaction(self.durable) as connection:
             yield connection
+        self.changes += 1
 
 
 @contextmanager

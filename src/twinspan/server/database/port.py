@@ -70,9 +70,11 @@ class Database(Protocol):
     @property
     def dialect(self) -> DialectName: ...
 
-    def reading(self, *, one: bool = False) -> AbstractContextManager[Session]:
-        """A snapshot: everything read in it was committed at its beginning. `one`: one statement will be asked, which
-        is a snapshot by itself."""
+    def reading(self) -> AbstractContextManager[Session]:
+        """A snapshot: everything read in it was committed at its beginning."""
+
+    def row(self, statement: Statement, values: Values) -> Row | None:
+        """The first row of a question that is all there is to ask: it is a snapshot by itself."""
 
     def writing(self, *, alone: bool = False) -> AbstractContextManager[Session]:
         """The one writer of resources, of all servers on this database; `alone`: nor does anybody change devices.

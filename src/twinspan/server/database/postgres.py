@@ -132,7 +132,7 @@ class PostgresDatabase:
         self._away_reason: psycopg.Error | None = None
 
     @contextlib.contextmanager
-    def reading(self, *, one: bool = False) -> Iterator[PostgresSession]:
+    def reading(self) -> Iterator[PostgresSession]:
         try:
             connection = self._begun(self._taken(), _BEGIN_READING)
             try:
@@ -141,6 +141,10 @@ class PostgresDatabase:
                 self._give_back(connection)
         except psycopg.Error as error:
             raise translated(error, self._place) from error
+
+    def row(self, statement: Statement, values: Values) -> Row | None:
+        with self.reading() as session:
+            return session.row(statement, values)
 
     @contextlib.contextmanager
     def writing(self, *, alone: bool = False) -> Iterator[PostgresSession]:

@@ -79,17 +79,17 @@ class SqliteSession:
 class _Reading:
     """A question. A class of its own, since a generator would take longer than what is asked in it."""
 
-    __slots__ = ("_begun", "_database", "_one")
+    __slots__ = ("_begun", "_database")
 
-    def __init__(self, database: SqliteDatabase, one: bool) -> None:
-        self._database, self._one = database, one
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
         self._begun: sqlite3.Connection | None = None
 
     def __enter__(self) -> SqliteSession:
         try:
             connection = self._database.reader()
             # A question inside a question has the same snapshot.
-            if not self._one and not connection.in_transaction:
+            if not connection.in_transaction:
                 connection.execute("BEGIN")
                 self._begun = connection
         except sqlite3.Error as error:
@@ -121,8 +121,15 @@ class SqliteDatabase:
         self._era = 0
         """Readers of an earlier one are stale: something was wrong with the file."""
 
-    def reading(self, *, one: bool = False) -> _Reading:
-        return _Reading(self, one)
+    def reading(self) -> _Reading:
+        return _Reading(self)
+
+    def row(self, statement: Statement, values: Values) -> Row | None:
+        try:
+            found: Row | None = self.reader().execute(statement.sql, statement.bind(values)).fetchone()
+        except sqlite3.Error as error:
+            raise self.reading_failed(error) from error
+        return found
 
     @contextlib.contextmanager
     def writing(self, *, alone: bool = False) -> Iterator[SqliteSession]:

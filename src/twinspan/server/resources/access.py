@@ -15,12 +15,11 @@ from twinspan.model.resource import Role
 from twinspan.model.secret import Secret
 from twinspan.server.accounts import NAME_RULE, Accounts
 from twinspan.server.alibaba.authenticate import AccessKey
+from twinspan.server.brief import Brief
 from twinspan.server.resources.seal import SealKey
 from twinspan.server.store import DeviceStore
 
 ID_PREFIX = "TSAK"
-MAX_OPENED = 1000
-"""Keys whose secrets are kept open. Whether a key is there still, and of what account, the file says each time."""
 _ID_BYTES, _SECRET_BYTES = 10, 30
 
 
@@ -51,25 +50,22 @@ class AccessKeyTable:
 
     def __init__(self, store: DeviceStore, seal: SealKey) -> None:
         self._store, self._seal = store, seal
-        self._opened: dict[tuple[str, bytes], Secret] = {}
-        """Secrets by what they are sealed as: opening one takes longer than checking a signature with it."""
+        self._known: Brief[tuple[AccessKey, int | None]] = Brief(store)
+        """By id: a key with its secret, and when it expires."""
 
     def find_access_key(self, access_key_id: str, now_ns: int) -> AccessKey | None:
         """None: there is none, or it has expired."""
-        row = self._store.hot.execute(_FIND, (access_key_id,)).fetchone()
-        if row is None or (row[3] is not None and row[3] <= now_ns):
-            return None
-        secret = self._opened.get((access_key_id, row[2]))
-        if secret is None:
-            secret = self._open(access_key_id, row[2])
-        return AccessKey(id=access_key_id, secret=secret, account=row[0], role=row[1])
-
-    def _open(self, access_key_id: str, sealed: bytes) -> Secret:
-        secret = self._seal.unseal(bytes(sealed).decode(), place_of(access_key_id))
-        if len(self._opened) >= MAX_OPENED:
-            self._opened.clear()
-        self._opened[access_key_id, sealed] = secret
-        return secret
+        name = access_key_id.encode("utf-8", "surrogatepass")
+        found = self._known.get(name)
+        if found is None:
+            row = self._store.hot.execute(_FIND, (access_key_id,)).fetchone()
+            if row is None:
+                return None
+            secret = self._seal.unseal(bytes(row[2]).decode(), place_of(access_key_id))
+            found = AccessKey(id=access_key_id, secret=secret, account=row[0], role=row[1]), row[3]
+            self._known.put(name, found)
+        key, expires_at_ns = found
+        return None if expires_at_ns is not None and expires_at_ns <= now_ns else key
 
     def add(self, wish: NewAccessKey, now_ns: int) -> tuple[str, Secret]:
         """Id and secret of a new key. Raises Rejected."""

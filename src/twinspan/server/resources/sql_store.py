@@ -15,9 +15,10 @@ from twinspan.model.resource import Resource
 from twinspan.server.clock import wall_ns
 from twinspan.server.database.migrate import open_database
 from twinspan.server.database.port import Database
+from twinspan.server.database.storable import storable
 from twinspan.server.resources.port import ReadView, Work
 from twinspan.server.resources.seal import SealKey
-from twinspan.server.resources.sql_view import SqlView
+from twinspan.server.resources.sql_view import SqlView, resource_of
 from twinspan.server.resources.sql_work import batch
 from twinspan.server.resources.statements import statements
 
@@ -44,6 +45,7 @@ class SqlStore:
 
     def __init__(self, database: Database, key: SealKey, clock: Callable[[], int] = wall_ns) -> None:
         self.database, self.key = database, key
+        self._get = statements(database.dialect).get
         self._clock = clock
 
     def read(self, ask: Callable[[ReadView], T]) -> T:
@@ -53,8 +55,8 @@ class SqlStore:
 
     def get(self, resource_id: str) -> Resource | None:
         """One resource, whoever owns it."""
-        with self.database.reading(one=True) as session:
-            return SqlView(session, self.database.dialect, self.key).get(resource_id)
+        row = self.database.row(self._get, {"id": storable(resource_id)})
+        return None if row is None else resource_of(row, self.key)
 
     def change(self, work: Callable[[Work], T]) -> T:
         """Run a unit of work: whatever it raises undoes it. Raises Retryable while the database cannot take it."""
