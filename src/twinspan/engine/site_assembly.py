@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from twinspan.engine.admission.names import name_fault
 from twinspan.engine.phases import CANCELED, REJECTED, TERMINATED, TERMINATING, TESTING, UNBUILT
 from twinspan.engine.reference_walk import references, rename
 from twinspan.engine.settle import settle
@@ -151,9 +152,16 @@ def put_together(site: Resource, members: list[Resource]) -> Assembled:
 
 
 def _names(members: list[Resource]) -> dict[str, str]:
-    """Id to key within its section: the name where it is the only one of its kind with it, else the id."""
-    counts = Counter((one.kind, one.name) for one in members)
-    return {one.id: one.name if one.name and counts[one.kind, one.name] == 1 else one.id for one in members}
+    """Id to key within its section: the name where it is the only one of its kind with it and a site file may have it,
+    else the id. What is bound to the site has its name before what is not."""
+    bound = {(one.kind, one.name) for one in members if one.site}
+    counts = Counter((one.kind, one.name) for one in members if not one.site)
+
+    def fit(one: Resource) -> bool:
+        alone = one.site or (counts[one.kind, one.name] == 1 and (one.kind, one.name) not in bound)
+        return bool(alone and one.name and not name_fault(KINDS[one.kind], one.name))
+
+    return {one.id: one.name if fit(one) else one.id for one in members}
 
 
 def _as_named(resource: Resource, names: Mapping[str, str], viewer: str) -> ResourceSpec:

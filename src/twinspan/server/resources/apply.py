@@ -105,8 +105,27 @@ def _stored(tx: Operations, name: str, kinds: frozenset[str] | None = None) -> l
 
 
 def _changes(tx: Operations, checked: Checked) -> _Found:
-    stored = _stored(tx, checked.site.site, checked.kinds)
-    return _Found(changes(disassemble(checked.site), stored), stored)
+    drafts = disassemble(checked.site)
+    stored = _as_called(tx, _stored(tx, checked.site.site, checked.kinds), {draft.key for draft in drafts})
+    return _Found(changes(drafts, stored), stored)
+
+
+def _as_called(tx: Operations, bound: list[Resource], wanted: set[str]) -> list[Resource]:
+    """What is bound to the site, and what hangs together with it and the file names, each with the name that the file
+    has for it: what an export has written is found again, whoever made it. What the file does not name and is not
+    bound stays out, and so is never deleted."""
+    own = next((one for one in bound if one.kind == SITE), None)
+    if own is None:
+        return bound
+    everything = [settled(one, tx.now_ns) for one in tx.work.of_site(own.account, own.name)]
+    called = {resource_id: key for key, resource_id in export(own, everything).ids.items() if key in wanted}
+    there = {one.id for one in bound}
+    found = (*bound, *(one for one in everything if one.id in called and one.id not in there))
+    return [_named(one, called[one.id]) if one.id in called else one for one in found]
+
+
+def _named(resource: Resource, key: str) -> Resource:
+    return msgspec.structs.replace(resource, name=key.partition(".")[2])
 
 
 def _removal(tx: Operations, name: str) -> _Found:

@@ -193,3 +193,40 @@ def test_a_site_file_may_have_what_an_operator_has_allowed_its_account(made: Mad
     with pytest.raises(ServiceError) as refused:
         made.service.run(bob, lambda tx: apply_site(tx, checked))
     assert refused.value.refusals[0].code == "QuotaExceeded.bgp_peers_per_vbr"
+
+
+def let_go(made: Made, kind: str, named: str, **merge: str) -> None:
+    """As if an SDK had made it: bound to no site, called otherwise."""
+    made.service.run(OWNER, lambda tx: tx.patch(kind, named, {"site": "", **merge}))
+
+
+@pytest.mark.parametrize("name", ["", "1 strange name", "user"])
+def test_what_somebody_else_made_comes_back_from_its_export_and_is_not_made_twice(made: Made, name: str) -> None:
+    plain = example()
+    for change in apply(made, plain).changes:
+        if change.kind not in {"Site", "DnsService", "DhcpService"}:
+            let_go(made, change.kind, change.id, **({"name": name} if change.kind != "OfficeNetwork" else {}))
+    back = made.service.run(OWNER, lambda tx: export_site(tx, plain["site"]), dry_run=True)
+    assert look(made, back).changes == ()
+
+
+def test_what_is_bound_to_no_site_is_changed_by_a_file_that_names_it_and_never_deleted(made: Made) -> None:
+    plain = example()
+    apply(made, plain)
+    let_go(made, "VirtualBorderRouter", "vbr")
+    let_go(made, "DestinationRoute", "data-center-1")
+    plain["virtual_border_routers"]["vbr"]["detect_multiplier"] = 5
+    plain["destination_routes"] = {}
+    (change,) = [one for one in look(made, plain).changes if one.kind == "VirtualBorderRouter"]
+    assert (change.action, change.fields) == ("update", ("detect_multiplier",))
+    assert not [one for one in look(made, plain).changes if one.action == "delete"]
+
+
+def test_a_name_that_no_site_file_may_have_is_exported_as_an_id(made: Made) -> None:
+    plain = example()
+    apply(made, plain)
+    vpc = made.service.run(OWNER, lambda tx: tx.get("Vpc", "user")).id
+    made.service.run(OWNER, lambda tx: tx.patch("Vpc", vpc, {"name": "1 strange name"}))
+    back = made.service.run(OWNER, lambda tx: export_site(tx, plain["site"]), dry_run=True)
+    assert vpc in back["vpcs"]
+    assert look(made, back).changes == ()
