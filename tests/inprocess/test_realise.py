@@ -27,6 +27,7 @@ from twinspan.model.secret import Secret, decode_hook, encode_hook
 from twinspan.server.accounts import Accounts, Principal
 from twinspan.server.clock import wall_ns
 from twinspan.server.config_store import ConfigTable
+from twinspan.server.config_trial import TrialDecision
 from twinspan.server.registry import NewDevice, Registry, make_credentials
 from twinspan.server.report_board import ReportBoard
 from twinspan.server.resources import site_loop, site_watch
@@ -141,6 +142,29 @@ def test_a_change_reaches_those_whom_it_concerns(world: World) -> None:
     world.look()
     assert not world.wanted("vbr").health_checks[0].change_route
     assert {node for node in world.serials if world.wanted(node).generation == 3} == {"vbr"}
+
+
+def test_a_config_that_a_device_did_not_keep_is_told_at_the_site_until_there_is_another(world: World) -> None:
+    site, resources = stored(SITE)
+    world.insert(resources)
+    world.look()
+    wanted = world.table.wanted(world.serials["vbr"])
+    assert wanted is not None
+    no = TrialDecision(
+        generation=wanted.generation, digest=wanted.digest, decision="reverted", reason="probe x", at_ns=NOW
+    )
+    assert world.table.decide(world.serials["vbr"], no)
+    world.look()
+    said = f"vbr (device {world.serials['vbr']}) did not keep generation 2: probe x"
+    assert said in world.status(site)["problems"]
+    world.look()
+    assert world.wanted("vbr").generation == 2, "the same is not wanted anew"
+    (check,) = [one for one in resources if one.kind == "HealthCheck"]
+    world.change(lambda work: work.update(
+        check, structs.replace(check, generation=2, spec=structs.replace(check.spec, change_route=False)), ACTOR
+    ))  # fmt: skip
+    world.look()
+    assert said not in world.status(site).get("problems", ())
 
 
 def test_a_mistake_is_told_at_the_site_and_changes_no_device(world: World) -> None:

@@ -15,6 +15,9 @@ from twinspan.server.admin_route import Call, Result, Route
 from twinspan.server.problem import ProblemRaised, problem
 from twinspan.server.services import WantedConfig
 
+MAX_TRIAL_S = 3600
+DEFAULT_TRIAL_S = 0
+
 
 async def show_config(call: Call) -> Result:
     """GET /devices/{serial}/config: which one is wanted, and whether the device has taken it"""
@@ -25,10 +28,14 @@ async def show_config(call: Call) -> Result:
 
 
 async def put_config(call: Call) -> Result:
-    """PUT /devices/{serial}/config, a whole DeviceConfig: 202, the device is told as soon as it is there"""
+    """PUT /devices/{serial}/config?trial_s=60, a whole DeviceConfig: 202, the device is told as soon as it is there
+
+    It goes back by itself if the config does not prove itself within `trial_s` seconds; 0: it is for good at once.
+    """
+    trial_s = call.number("trial_s", DEFAULT_TRIAL_S, MAX_TRIAL_S, 0)
     serial, config = call.device().serial, call.read(DeviceConfig)
     text = msgspec.json.encode(config, enc_hook=encode_hook)
-    wanted = WantedConfig(generation=config.generation, digest=config_digest(config), config=text)
+    wanted = WantedConfig(generation=config.generation, digest=config_digest(config), config=text, trial_s=trial_s)
     call.office.configs.want(serial, wanted)
     return Result(value=call.office.configs.state(serial), status=202)
 

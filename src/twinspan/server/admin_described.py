@@ -35,7 +35,7 @@ DESCRIBED: dict[tuple[str, str], Described] = {
     ("GET", f"{_DEVICE}/events"): Described(answer=EventPage, query=_PAGE),
     ("GET", "/events"): Described(answer=EventPage, query=_PAGE),
     ("GET", f"{_DEVICE}/config"): Described(answer=ConfigState),
-    ("PUT", f"{_DEVICE}/config"): Described(answer=ConfigState, status=202, body=DeviceConfig),
+    ("PUT", f"{_DEVICE}/config"): Described(answer=ConfigState, status=202, body=DeviceConfig, query=("trial_s",)),
     ("GET", f"{_DEVICE}/report"): Described(),
     ("POST", f"{_DEVICE}/commands"): Described(answer=QueuedCommand, more_statuses=(202,), body=NewCommand),
     ("GET", f"{_DEVICE}/commands/{{id}}"): Described(answer=QueuedCommand),

@@ -86,13 +86,22 @@ WANTED_CONFIG = Table(
     "wanted_config", METADATA,
     key("serial"), number("generation"), words("digest"), Column("config", BYTES, nullable=False),
     Column("taken_digest", TEXT), words("refusal", server_default=EMPTY), number("revision", server_default=ZERO),
-    words("site", server_default=EMPTY),
+    words("site", server_default=EMPTY), number("trial_s", server_default=ZERO),
     Index("wanted_config_revision", "revision"),
     Index("wanted_config_of_site", "site"),
     **SMALL,
 )  # fmt: skip
 """What a device shall be, as JSON with its secrets in it: the database is for its owner only. `revision` grows with
-every change: each worker looks for what is newer than it has seen. `site` is the config's own."""
+every change: each worker looks for what is newer than it has seen. `site` is the config's own. `trial_s`: so long it
+may prove itself; 0: it is for good."""
+
+CONFIG_TRIAL = Table(
+    "config_trial", METADATA,
+    key("serial"), number("generation"), words("digest"), words("decision"), words("reason", server_default=EMPTY),
+    number("attempts", server_default=text("1")), number("at_ns"),
+    **SMALL,
+)  # fmt: skip
+"""What was decided about the wanted config of a device; here before the device is told. A new config begins anew."""
 
 DEVICE_REPORT = Table(
     "device_report", METADATA,

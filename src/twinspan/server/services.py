@@ -14,18 +14,23 @@ from typing import Protocol
 import msgspec
 
 from twinspan.model.errors import TwinspanError
-from twinspan.server.clock import pause
+from twinspan.server.clock import pause, wall_ns
+from twinspan.server.config_trial import TrialDecision, decide
 from twinspan.server.tunnel import Subconnection
 from twinspan.wire.cloud_connection.messages import CloseCode
 from twinspan.wire.cloud_connection.services import (
     ConfigHave,
     ConfigTaken,
+    ConfigTried,
+    DecideConfig,
     LogLines,
     LogTaken,
     PushConfig,
     Report,
     ReportTaken,
     ServiceMessage,
+    Tried,
+    TryConfig,
 )
 
 WATCH_S = 0.5
@@ -52,6 +57,12 @@ class WantedConfig(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     config: bytes
     """JSON of a `DeviceConfig`."""
+    trial_s: int = 0
+    """So long it may prove itself; 0: it is for good at once."""
+    refusal: str = ""
+    """Why the device does not have it; empty: nobody said no."""
+    taken: bool = False
+    """The device said that it has it."""
 
 
 class ConfigStore(Protocol):
@@ -63,17 +74,23 @@ class ConfigStore(Protocol):
     def taken(self, serial: str, answer: ConfigTaken) -> None:
         """What the device said to it."""
 
+    def decided(self, serial: str) -> TrialDecision | None:
+        """What was decided about the config that is wanted now."""
+
+    def decide(self, serial: str, made: TrialDecision) -> bool:
+        """On disk before it returns; false if another config is wanted by now."""
+
     def changed_since(self, revision: int) -> tuple[int, tuple[str, ...]]:
         """The newest revision, and whose configs are newer than the one given."""
 
 
 class ConfigService:
-    """Whole configs down; an equal digest is not sent."""
+    """Whole configs down, on trial where the device can; an equal digest is not sent."""
 
     def __init__(self, store: ConfigStore) -> None:
         self._store = store
         self._connections: dict[str, Subconnection] = {}
-        self._have: dict[str, str] = {}
+        self._have: dict[str, ConfigHave] = {}
         self._waiting: dict[str, list[asyncio.Future[ConfigTaken]]] = {}
 
     def opened(self, connection: Subconnection) -> None:
@@ -82,17 +99,56 @@ class ConfigService:
     def received(self, connection: Subconnection, message: ServiceMessage) -> None:
         serial = connection.serial
         if isinstance(message, ConfigHave):
-            self._have[serial] = message.digest
-            self.push(serial)
+            self._have[serial] = message
+            self._arrived(connection, message)
         elif isinstance(message, ConfigTaken):
-            if message.accepted:
-                self._have[serial] = message.digest
-            self._store.taken(serial, message)
-            for waiting in self._waiting.pop(serial, []):
-                if not waiting.done():
-                    waiting.set_result(message)
+            self._taken(serial, message)
+        elif isinstance(message, ConfigTried):
+            self._tried(connection, message.tried)
         else:
             connection.socket.close(CloseCode.PROTOCOL, "no message of this service")
+
+    def _arrived(self, connection: Subconnection, have: ConfigHave) -> None:
+        """The device is here: what it missed, and what the server missed."""
+        serial, wanted = connection.serial, self._store.wanted(connection.serial)
+        if wanted is None:
+            return
+        if wanted.digest == have.digest and not wanted.taken:
+            # Its answer was lost with the connection before.
+            self._store.taken(serial, ConfigTaken(generation=have.generation, digest=have.digest, accepted=True))
+        elif have.tried is not None and have.tried.digest == wanted.digest != have.digest:
+            self._tried(connection, have.tried)
+        else:
+            self.push(serial, arrived=True)
+
+    def _taken(self, serial: str, answer: ConfigTaken) -> None:
+        if answer.accepted and serial in self._have:
+            have = ConfigHave(generation=answer.generation, digest=answer.digest, trials=self._have[serial].trials)
+            self._have[serial] = have
+        self._store.taken(serial, answer)
+        for waiting in self._waiting.pop(serial, []):
+            if not waiting.done():
+                waiting.set_result(answer)
+
+    def _tried(self, connection: Subconnection, tried: Tried) -> None:
+        """How a trial goes: decide, keep it, and only then tell the device. One that is not told asks again."""
+        serial = connection.serial
+        with contextlib.suppress(TwinspanError):  # a database that is away decides nothing; the device goes on waiting
+            wanted, kept = self._store.wanted(serial), self._store.decided(serial)
+            if wanted is None or wanted.digest != tried.digest:
+                return  # another config is wanted by now, and on its way
+            made = decide(tried, kept, wall_ns())
+            if made is not None and not self._store.decide(serial, made):
+                return
+            said = made or kept
+            if tried.state == "reverted":
+                if said is not None and said.decision == "again":
+                    self.push(serial)
+            elif said is not None and said.decision != "again":
+                commit = said.decision == "committed"
+                connection.send(
+                    DecideConfig(generation=tried.generation, digest=tried.digest, commit=commit, reason=said.reason)
+                )
 
     def closed(self, connection: Subconnection) -> None:
         if self._connections.get(connection.serial) is connection:
@@ -110,13 +166,22 @@ class ConfigService:
                 seen = newest
             await pause(WATCH_S)
 
-    def push(self, serial: str) -> bool:
-        """Send the wanted config if the device is here and has another one. Whether it was sent."""
+    def push(self, serial: str, *, arrived: bool = False) -> bool:
+        """Send the wanted config if the device is here and has another one, unless it was decided against. Whether it
+        was sent. One that the device refused before it tried is offered again when the device `arrived`: it may be
+        another device by now, or have another software."""
         wanted, connection = self._store.wanted(serial), self._connections.get(serial)
-        if wanted is None or connection is None or serial not in self._have or self._have[serial] == wanted.digest:
+        have = self._have.get(serial)
+        if wanted is None or connection is None or have is None or have.digest == wanted.digest:
             return False
-        message = PushConfig(generation=wanted.generation, digest=wanted.digest, config=msgspec.Raw(wanted.config))
-        return connection.send(message)
+        if wanted.refusal and not (arrived and self._store.decided(serial) is None):
+            return False
+        generation, digest, config = wanted.generation, wanted.digest, msgspec.Raw(wanted.config)
+        if wanted.trial_s and have.trials:
+            return connection.send(
+                TryConfig(generation=generation, digest=digest, config=config, trial_s=wanted.trial_s)
+            )
+        return connection.send(PushConfig(generation=generation, digest=digest, config=config))
 
     async def push_and_wait(self, serial: str, deadline_s: float) -> ConfigTaken | None:
         """The device's answer; None if it has this config already, is not here, or says nothing in time."""

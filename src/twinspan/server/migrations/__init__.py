@@ -4,5 +4,5 @@ A revision that was ever released is never changed; a new one is a new file in `
 tables as they are now stand in `server.resources.tables`. Next: `server.database.migrate` runs it.
 """
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision: a database that has it is opened without loading Alembic at all."""

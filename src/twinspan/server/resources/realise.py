@@ -7,7 +7,7 @@ Next: `services.ConfigService` pushes them, `observe.py` brings back what came o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -39,7 +39,7 @@ def wanted_now(table: ConfigTable, key: SiteKey, stored: SiteResources | None) -
 
 def basis_of(stored: SiteResources | None, wanted: Mapping[str, WantedConfig]) -> bytes:
     """A digest of everything that the realisation of a site rests on: the same again comes to the same again."""
-    configs = sorted((serial, one.digest) for serial, one in wanted.items())
+    configs = sorted((serial, one.digest, one.refusal) for serial, one in wanted.items())
     resources = [] if stored is None else sorted(_as_of(one) for one in (stored.site, *stored.resources))
     others = [] if stored is None else sorted(stored.others.items())
     return hashlib.blake2b(msgspec.json.encode([configs, resources, others]), digest_size=16).digest()
@@ -54,6 +54,16 @@ def place(key: SiteKey, stored: SiteResources | None, wanted: Mapping[str, Wante
     present = {serial: _config(one) for serial, one in wanted.items()}
     bound, problems = bindings(key.name, _devices(stored), stored.others if stored else {}, present)
     return Placed(bound=bound, present=present, problems=problems)
+
+
+def refusals(placed: Placed, wanted: Mapping[str, WantedConfig], told: Iterable[str]) -> tuple[str, ...]:
+    """Of the site's devices: who does not have what it shall, and why. Who was just told has not tried yet."""
+    found = []
+    for node, serial in sorted(placed.bound.items()):
+        why = wanted[serial].refusal if serial in wanted and serial not in told else ""
+        if why:
+            found.append(f"{node} (device {serial}) did not keep generation {wanted[serial].generation}: {why}")
+    return tuple(found)
 
 
 def _devices(stored: SiteResources | None) -> dict[str, str]:

@@ -22,7 +22,7 @@ from twinspan.server.report_board import ReportBoard
 from twinspan.server.resources.aside import Aside
 from twinspan.server.resources.observe import Observer
 from twinspan.server.resources.port import ResourceStore
-from twinspan.server.resources.realise import basis_of, place, tell, wanted_now
+from twinspan.server.resources.realise import basis_of, place, refusals, tell, wanted_now
 from twinspan.server.resources.site_watch import SiteKey, SiteResources, SiteWatch
 
 LOOK_S = 0.2
@@ -109,9 +109,8 @@ class SiteLoop:
         if not (self._begun or placed.bound):
             return
         planned = await self._aside.run(_planned, stored) if stored else _GONE
-        if planned.configs is not None:
-            tell(self._table, key.name, placed, planned.configs)
-        problems = (*planned.problems, *placed.problems)
+        told = tell(self._table, key.name, placed, planned.configs) if planned.configs is not None else ()
+        problems = (*planned.problems, *placed.problems, *refusals(placed, wanted, told))
         if stored is None:
             self._done.pop(key, None)
             return
