@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lab": ("twinspan.cli.lab:lab", "Bring sites up in network namespaces, and break them."),
     "drill": ("twinspan.cli.drill:drill", "Break a span on purpose and measure what users lose."),
     "demo": ("twinspan.cli.demo:demo", "Lab, three drills and a report, from nothing."),
+    "gateway": ("twinspan.cli.gateway:gateway", "Configure a gateway of another make for both spans."),
     "apply": ("twinspan.cli.apply:apply", "Make a server's resources as a site file says."),
     "diff": ("twinspan.cli.apply:diff", "Show what `apply` would change."),
     "destroy": ("twinspan.cli.apply:destroy", "Delete a site from a server."),

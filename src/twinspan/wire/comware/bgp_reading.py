@@ -12,12 +12,14 @@ from ipaddress import ip_interface, ip_network
 from msgspec import structs
 
 from twinspan.model.device_config import Bfd, Bgp, BgpPeer, Family, Originate, PrefixFilter
+from twinspan.wire.comware.commands_route import STANDBY_PREFERENCE
 from twinspan.wire.comware.document import Line
 from twinspan.wire.comware.reading import Notes
 
 _NAME = re.compile(r"[a-z0-9_]{1,63}")
 _MULTI_HOP = 64
 """`ebgp-max-hop` without a number (RFC-independent, Comware's default)."""
+_LOCAL_PREF = 100
 _KEEPALIVE_S, _HOLD_S = 3, 9
 """The model's timers; Comware's own 60 and 180 would leave a dead circuit unseen for minutes where BFD is off."""
 
@@ -34,6 +36,7 @@ def read_bgp(document: Line, notes: Notes) -> Bgp | None:
     peers = tuple(p for line in view.every("peer") if (p := _Peer(document, view, line, asn, notes).read()))
     if len({peer.name for peer in peers}) < len(peers):
         notes.refuse("Two peers have the same description, which is their name here.")
+    _check_preference(view, notes)
     router_id = view.get("router-id", "address")
     if not router_id:
         notes.wait("bgp: it needs router-id")
@@ -45,6 +48,14 @@ def _check_lists(document: Line, notes: Notes) -> None:
     for line in document.every("prefix-list"):
         if " deny " in line.text or "ge" in line.args:
             notes.refuse(f"prefix-list {line.args['name']}: entries permit, with less-equal; all else is denied.")
+
+
+def _check_preference(view: Line, notes: Notes) -> None:
+    """BGP comes before the standby here whatever the numbers; a text that wants it otherwise is refused."""
+    for line in (line for family in view.every("af4", "af6") for line in family.every("preference")):
+        external = int(line.args["external"])
+        if external >= STANDBY_PREFERENCE:
+            notes.refuse(f"preference {external}: external routes stay below {STANDBY_PREFERENCE}, the standby's.")
 
 
 def _originated(view: Line) -> tuple[Originate, ...]:
@@ -111,7 +122,7 @@ class _Peer:
             import_filters=self._filters(enabled, "peer import"),
             export_filters=self._filters(enabled, "peer export"),
             import_limit=self._limit(enabled),
-            local_pref=int(self._said("peer local-pref", "pref") or 100),
+            local_pref=self._local_pref(enabled),
             kernel=self._about("peer kernel") is None,
             reflect=self._about("peer reflect", enabled) is not None,
         )
@@ -138,6 +149,11 @@ class _Peer:
     def _hops(self) -> int:
         line = self._about("peer hops")
         return 1 if line is None else int(line.args.get("hops", _MULTI_HOP))
+
+    def _local_pref(self, family: Line) -> int:
+        """`preferred-value` chooses on this device only, and so does a higher local preference of its own."""
+        own = int(self._said("peer local-pref", "pref") or _LOCAL_PREF)
+        return own + int(self._said("peer preferred-value", "value", family) or 0)
 
     def _limit(self, family: Line) -> int | None:
         routes = self._said("peer limit", "routes", family)

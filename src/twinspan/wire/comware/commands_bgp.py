@@ -164,7 +164,32 @@ _FAMILY = (
         key=("peer",),
         undo=(f"{_PEER} prefix-list export", f"{_PEER} prefix-list <name:str:1-63> export"),
     ),
-    _of_peer("peer limit", "route-limit <routes:int:1-4294967295>", "route-limit", "bgp-af"),
+    _of_peer(
+        "peer limit",
+        "route-limit <routes:int:1-4294967295> [ alert-only ] [ <percent:int:1-100> ]",
+        "route-limit",
+        "bgp-af",
+        {"alert-only": "Above it only an alarm", "percent": "Share of the limit from which on there is an alarm"},
+    ),
+    _of_peer(
+        "peer preferred-value",
+        "preferred-value <value:int:0-65535>",
+        "preferred-value",
+        "bgp-af",
+        {"preferred-value": "Preference of its routes on this device", "value": "The higher one wins"},
+    ),
+    Command(
+        view="bgp-af",
+        id="preference",
+        pattern="preference <external:int:1-255> <internal:int:1-255> <local:int:1-255>",
+        undo=("preference",),
+        help={
+            "preference": "Preference of BGP routes",
+            "external": "Of routes from other autonomous systems; below that of the standby's static routes",
+            "internal": "Of routes from the own autonomous system",
+            "local": "Of routes made here",
+        },
+    ),
     _of_peer("peer reflect", "reflect-client", "reflect-client", "bgp-af"),
 )
 
