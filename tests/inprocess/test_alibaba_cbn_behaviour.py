@@ -226,9 +226,10 @@ def test_an_attachment_that_is_used_goes_only_by_force(server: Server) -> None:
 
 def test_a_network_of_another_account_is_attached_with_its_owner_s_grant_alone(server: Server) -> None:
     owner, other = server.cloud("north"), server.cloud("south")
-    joined, (vpc, _) = Joined(owner), networks.vpc(other)
+    joined, (vpc, switch) = Joined(owner), networks.vpc(other)
     number = int(other.vpc("DescribeVpcs").vpcs.vpc[0].owner_id)
     (router,) = cbn(owner, "ListTransitRouters", cen_id=joined.cen).transit_routers
+    where = {"zone_mappings": [{"zone_id": "a", "v_switch_id": switch}]}
     named: dict[str, Any] = {"transit_router_id": joined.router, "vpc_id": vpc}
     with pytest.raises(Refused):
         cbn(owner, "CreateTransitRouterVpcAttachment", **named, vpc_owner_id=number)
@@ -241,7 +242,7 @@ def test_a_network_of_another_account_is_attached_with_its_owner_s_grant_alone(s
     cbn(other, "GrantInstanceToTransitRouter", **rule)
     with pytest.raises(Refused, match="VpcOwnerId"):
         cbn(owner, "CreateTransitRouterVpcAttachment", **named)
-    made = joined.attach("Vpc", vpc_id=vpc, vpc_owner_id=number)
+    made = joined.attach("Vpc", vpc_id=vpc, vpc_owner_id=number, **where)
     (shown,) = cbn(owner, "ListTransitRouterVpcAttachments", cen_id=joined.cen).transit_router_attachments
     assert (shown.transit_router_attachment_id, shown.vpc_owner_id) == (made, number)
     assert joined.routes(networks.USER)[vpc][0] == "Active"
@@ -249,6 +250,8 @@ def test_a_network_of_another_account_is_attached_with_its_owner_s_grant_alone(s
         cbn(other, "RevokeInstanceFromTransitRouter", **rule)
     with pytest.raises(Refused, match="DependencyViolation"):
         other.vpc("DeleteVpc", vpc_id=vpc)
+    with pytest.raises(Refused, match="DependencyViolation"):
+        other.vpc("DeleteVSwitch", v_switch_id=switch)
     cbn(owner, "DeleteTransitRouterVpcAttachment", transit_router_attachment_id=made, force=True)
     cbn(other, "RevokeInstanceFromTransitRouter", **rule)
 

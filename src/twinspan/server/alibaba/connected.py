@@ -17,7 +17,7 @@ from twinspan.model.resource import DELETED, Resource
 from twinspan.server.resources.port import Query, ReadView
 
 _FOREIGN = frozenset({
-    "PhysicalConnection", "VirtualBorderRouter", "BgpGroup", "BgpPeer", "Vpc", "RouteTable", "VpnGateway",
+    "PhysicalConnection", "VirtualBorderRouter", "BgpGroup", "BgpPeer", "Vpc", "Vswitch", "RouteTable", "VpnGateway",
     "CustomerGateway", "IpsecConnection", "DestinationRoute", "PolicyRoute",
 })  # fmt: skip
 """Kinds of another account that say what an attached network brings; nothing else of it is looked at."""

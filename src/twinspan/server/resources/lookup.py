@@ -191,7 +191,11 @@ class Lookup:
         return _absent(mention, f"there is no {label} {mention.target}", "make it first, or name one that is there")
 
     def _granted(self, target: Resource, spec: ResourceSpec) -> bool:
-        """Whether the owner of `target`, whom the spec names, lets a CEN instance of this account attach it."""
+        """Whether the owner of `target`, whom the spec names, lets a CEN instance of this account attach it; of a
+        VPC also its vSwitches."""
+        if target.kind == "Vswitch":
+            vpc = self._view.get(getattr(spec, "vpc", ""))
+            return vpc is not None and getattr(target.spec, "vpc", "") == vpc.id and self._granted(vpc, spec)
         named = getattr(spec, "account", target.account)
         if target.kind not in _GRANTED or named != target.account:
             return False
