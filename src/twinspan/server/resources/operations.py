@@ -24,7 +24,7 @@ from twinspan.model.field_plan import fields_of
 from twinspan.model.fields import PROFILES, Profile, ResourceSpec
 from twinspan.model.kinds import STORED_KINDS, Kind
 from twinspan.model.refusal import Refusal
-from twinspan.model.resource import CHANGING, CREATING, DELETED, READY, Actor, Resource
+from twinspan.model.resource import CHANGING, CREATING, DELETED, DELETING, READY, Actor, Resource
 from twinspan.model.site import SiteSpec
 from twinspan.server.resources import checks
 from twinspan.server.resources.error import ServiceError, of_findings
@@ -180,11 +180,18 @@ class Operations:
     # ------------------------------------------------------------------------------------------------- inside
 
     def _changed(self, before: Resource, after: Resource, verb: str) -> Resource:
-        self._refuse(may(self._as_if_done(before), verb, self._related(before)))
+        labelled = verb == "update" and _only_labels_differ(before, after)
+        if not labelled:
+            self._refuse(may(self._as_if_done(before), verb, self._related(before)))
         checks.immutable_kept(before, after)
         if after.name != before.name or after.site != before.site:
             self._name_is_free(after)
-        phase, until_ns = begin(before.kind, verb, self.now_ns, self._delay_ms, spec=after.spec, edge=self.actor.edge)
+        phase, until_ns = before.phase, before.phase_until_ns
+        if not labelled:
+            phase, until_ns = begin(
+                before.kind, verb, self.now_ns, self._delay_ms, spec=after.spec, edge=self.actor.edge
+            )
+            self._begun.add(after.id)
         after = replace(
             after,
             generation=before.generation + 1,
@@ -194,7 +201,6 @@ class Operations:
         )
         neighbours = self._judge(after, before)
         self.work.update(before, after, self.actor, verb)
-        self._begun.add(after.id)
         if _withdrawn(before, after):
             self._withdraw_twins(after, neighbours)
         return after
@@ -315,6 +321,13 @@ class Operations:
     def _refuse(self, refusal: Any) -> None:
         if refusal is not None:
             raise ServiceError("conflict", refusal)
+
+
+def _only_labels_differ(before: Resource, after: Resource) -> bool:
+    """Tags and resource groups change nothing that anybody would have to wait for (TagResources)."""
+    spec = replace(after.spec, tags=before.spec.tags, resource_group=before.spec.resource_group)
+    same = (spec, after.name, after.site) == (before.spec, before.name, before.site)
+    return same and before.phase not in {DELETING, DELETED}
 
 
 def _withdrawn(before: Resource, after: Resource) -> bool:

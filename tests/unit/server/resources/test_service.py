@@ -232,6 +232,20 @@ def test_the_compatible_edge_takes_its_time(made: Made) -> None:
         made.service.get(CLOUD, "Vpc", vpc.id)
 
 
+def test_tags_and_resource_groups_keep_nobody_waiting(made: Made) -> None:
+    vpc = made.vpc(CLOUD)
+    for n in range(3):
+        tagged = made.service.patch(CLOUD, "Vpc", vpc.id, {"tags": {f"k{n}": "v"}})
+        assert (tagged.phase, tagged.phase_until_ns) == ("creating", vpc.phase_until_ns)
+    made.clock.now_ns += 1001 * MS
+    assert made.service.patch(CLOUD, "Vpc", vpc.id, {"spec": {"resource_group": "rg"}}).phase == "ready"
+    assert made.service.patch(CLOUD, "Vpc", vpc.id, {"spec": {"description": "d"}}).phase == "changing"
+    made.clock.now_ns += 1001 * MS
+    made.service.delete(CLOUD, "Vpc", vpc.id)
+    found = refused(lambda: made.service.patch(CLOUD, "Vpc", vpc.id, {"tags": {"late": "v"}}))
+    assert (found.why, found.code) == ("conflict", "IncorrectStatus.Vpc")
+
+
 def test_what_is_deleted_for_good_is_cleared_away(made: Made) -> None:
     vpc = made.vpc(CLOUD)
     made.clock.now_ns += 1001 * MS
