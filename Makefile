@@ -13,6 +13,7 @@ help:
 	@echo "make bench-failover  outage per fault, with the machine's own jitter beside it (root)"
 	@echo "make bench-plan      how long planning takes for 1, 100 and 1,000 sites"
 	@echo "make bench-hub       the cloud server against its goals and beside Node and Go; ten minutes"
+	@echo "make bench-api       the resource service against its goals, with a bare handler as the ceiling; five minutes"
 	@echo "make conformance     the public cases of WebSocket conformance, both roles"
 	@echo "make soak-bfd        ten minutes of load: does fast BFD switch although nothing failed? (root)"
 	@echo "make soak-hub        an hour of devices that come and go: does the server's memory stay flat? DURATION=s: shorter"
@@ -58,11 +59,13 @@ lint: venv
 reference: venv
 	$(PY) scripts/generate_reference.py
 
-.PHONY: bench-failover bench-plan
+.PHONY: bench-failover bench-plan bench-api
 bench-failover: setup
 	@$(PY) bench/failover.py </dev/null
 bench-plan: venv
 	@$(PY) bench/plan.py </dev/null
+bench-api: venv
+	@$(PY) bench/api.py </dev/null
 
 .PHONY: conformance
 conformance: venv

@@ -10,13 +10,18 @@ import asyncio
 import ssl
 import sys
 import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
+import aiofastnet
 import msgspec
 import uvloop
 
 END = b"\r\n\r\n"
 LENGTH = b"content-length:"
+TICK_S = 0.0005
+"""How closely an open loop keeps to its times."""
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -43,18 +48,26 @@ class Answer(msgspec.Struct, kw_only=True):
     first_failure: str = ""
 
 
-class Connection(asyncio.Protocol):
-    """One answer at a time."""
+SHARED = memoryview(bytearray(64 << 10))
+"""Every connection reads into it and takes out at once what is there."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One request at a time; whoever asks is called with the answer."""
 
     def __init__(self) -> None:
         self.buffer = b""
-        self.waiting: asyncio.Future[bytes] | None = None
+        self.answered: Callable[[bytes], None] | None = None
+        self.lost: Callable[[], None] = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return SHARED
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.buffer += SHARED[:nbytes]
         end = self.buffer.find(END)
         if end < 0:
             return
@@ -62,21 +75,19 @@ class Connection(asyncio.Protocol):
         start = head.find(LENGTH) + len(LENGTH)
         stop = head.find(b"\r", start)
         size = int(head[start : stop if stop > 0 else None])
-        if len(self.buffer) < end + 4 + size or self.waiting is None:
+        answered = self.answered
+        if len(self.buffer) < end + 4 + size or answered is None:
             return
         answer, self.buffer = self.buffer[: end + 4 + size], self.buffer[end + 4 + size :]
-        waiting, self.waiting = self.waiting, None
-        if not waiting.done():
-            waiting.set_result(answer)
+        self.answered = None
+        answered(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.waiting is not None and not self.waiting.done():
-            self.waiting.set_exception(exc or ConnectionResetError("closed"))
+        self.lost()
 
-    async def ask(self, request: bytes) -> bytes:
-        self.waiting = asyncio.get_running_loop().create_future()
+    def ask(self, request: bytes, answered: Callable[[bytes], None]) -> None:
+        self.answered = answered
         self.transport.write(request)  # type: ignore[attr-defined]
-        return await self.waiting
 
 
 class Tally:
@@ -98,7 +109,9 @@ async def run(order: Order, requests: list[bytes]) -> Answer:
     loop = asyncio.get_running_loop()
     pool = []
     for _ in range(order.connections):
-        _, connection = await loop.create_connection(Connection, "127.0.0.1", order.port, ssl=context)
+        _, connection = await aiofastnet.create_connection(
+            loop, Connection, "127.0.0.1", order.port, ssl=context, server_hostname="127.0.0.1"
+        )
         pool.append(connection)
     tally, begun = Tally(), time.perf_counter()
     if order.rate:
@@ -106,6 +119,8 @@ async def run(order: Order, requests: list[bytes]) -> Answer:
     else:
         await _closed(order, requests, pool, tally)
     seconds = time.perf_counter() - begun
+    for connection in pool:
+        connection.lost = lambda: None
     took = sorted(tally.took)
     return Answer(
         done=len(took) - tally.failed,
@@ -118,40 +133,71 @@ async def run(order: Order, requests: list[bytes]) -> Answer:
 
 
 async def _closed(order: Order, requests: list[bytes], pool: list[Connection], tally: Tally) -> None:
-    place = 0
+    """The next request leaves in the moment in which an answer comes."""
+    place, busy, done = 0, len(pool), asyncio.Event()
     end = time.perf_counter() + order.seconds if order.seconds else float("inf")
 
-    async def one(connection: Connection) -> None:
-        nonlocal place
-        while time.perf_counter() < end:
-            if place >= len(requests) and not order.seconds:
-                return
-            request, since = requests[place % len(requests)], time.perf_counter()
-            place += 1
-            tally.note(since, await connection.ask(request))
+    def next_one(connection: Connection) -> None:
+        nonlocal place, busy
+        since = time.perf_counter()
+        if since >= end or (place >= len(requests) and not order.seconds):
+            busy -= 1
+            if not busy:
+                done.set()
+            return
+        request = requests[place % len(requests)]
+        place += 1
 
-    await asyncio.gather(*(one(connection) for connection in pool))
+        def answered(answer: bytes) -> None:
+            tally.note(since, answer)
+            next_one(connection)
+
+        connection.ask(request, answered)
+
+    _fail_if_lost(pool)
+    for connection in pool:
+        next_one(connection)
+    await done.wait()
 
 
 async def _open(order: Order, requests: list[bytes], pool: list[Connection], tally: Tally) -> None:
     """Each request has its time; one that must wait for a free connection has waited."""
-    queue: asyncio.Queue[tuple[float, bytes] | None] = asyncio.Queue()
+    count = int(order.rate * order.seconds)
+    queue: deque[tuple[float, bytes]] = deque()
+    free = list(pool)
 
-    async def one(connection: Connection) -> None:
-        while (item := await queue.get()) is not None:
-            tally.note(item[0], await connection.ask(item[1]))
+    def send() -> None:
+        while queue and free:
+            due, request = queue.popleft()
+            connection = free.pop()
 
-    workers = [asyncio.ensure_future(one(connection)) for connection in pool]
-    begun = time.perf_counter()
-    for number in range(int(order.rate * order.seconds)):
-        due = begun + number / order.rate
-        ahead = due - time.perf_counter()
-        if ahead > 0.001:
-            await asyncio.sleep(ahead)
-        queue.put_nowait((due, requests[number % len(requests)]))
-    for _ in workers:
-        queue.put_nowait(None)
-    await asyncio.gather(*workers)
+            def answered(answer: bytes, due: float = due, connection: Connection = connection) -> None:
+                tally.note(due, answer)
+                free.append(connection)
+                send()
+
+            connection.ask(request, answered)
+
+    _fail_if_lost(pool)
+    begun, number = time.perf_counter(), 0
+    while number < count or len(free) < len(pool):
+        due_now = min(count, int((time.perf_counter() - begun) * order.rate) + 1)
+        for n in range(number, due_now):
+            queue.append((begun + n / order.rate, requests[n % len(requests)]))
+        number = max(number, due_now)
+        send()
+        await asyncio.sleep(TICK_S)
+
+
+def _fail_if_lost(pool: list[Connection]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def lost() -> None:
+        sys.stderr.write("the server has ended a connection\n")
+        loop.stop()
+
+    for connection in pool:
+        connection.lost = lost
 
 
 if __name__ == "__main__":

@@ -48,10 +48,12 @@ _USUAL = {
     name.encode(): name.lower()
     for name in (
         "Host", "Content-Type", "Content-Length", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
-        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Protocol", "Authorization", "Accept", "User-Agent", "host", "authorization", "content-type",
+        "content-length", "accept", "user-agent", "x-acs-action", "x-acs-version", "x-acs-date",
+        "x-acs-signature-nonce", "x-acs-content-sha256",
     )
 }  # fmt: skip
-"""Header names as devices spell them, so that each request need not."""
+"""Header names as devices and programs spell them, so that each request need not."""
 _UPGRADES = (b"GET " + TUNNEL_PATH.encode(), b"GET " + SERVICE_PATH.encode(), b"GET /api/")
 
 
