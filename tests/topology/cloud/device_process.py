@@ -19,6 +19,7 @@ from tests.topology.cloud.device import DeviceOptions, Said
 
 from twinspan.agent.cloud_connection import attempt, dial, doctor, manager
 from twinspan.agent.cloud_connection.services import Link
+from twinspan.agent.cloud_connection.status_notes import StatusNotes
 from twinspan.agent.cloud_connection.trust import TrustStore
 from twinspan.agent.journal import Journal
 from twinspan.model.cloud_status import DeviceState
@@ -68,14 +69,14 @@ class Process:
             self._journal.save_cloud_memory = self._die_instead
         elif options.kill_at is not None:
             # Every step is noted before it is taken.
-            note = manager.ConnectionManager._note
+            note = StatusNotes.note
 
-            def noted(self_: manager.ConnectionManager, **fields: object) -> None:
+            def noted(self_: StatusNotes, **fields: object) -> None:
                 note(self_, **fields)
                 if "device_state" in fields:
                     self._step(fields["device_state"])
 
-            manager.ConnectionManager._note = noted
+            StatusNotes.note = noted
 
     def _step(self, state: DeviceState) -> None:
         if state == self._options.kill_at:
