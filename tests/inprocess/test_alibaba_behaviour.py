@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,6 +119,17 @@ def test_withdrawing_a_destination_based_route_withdraws_its_policy_based_twin(c
 
     shown = cloud.vpc("DescribeVpnPbrRouteEntries", vpn_gateway_id=gateway).vpn_pbr_route_entries
     assert [one.state for one in shown.vpn_pbr_route_entry] == ["normal"]
+
+
+def test_a_viewer_is_shown_no_keys(server: Server) -> None:
+    cloud, viewer = server.cloud("audited"), server.cloud("audited", "viewer")
+    made = connection_on(cloud, ready_gateway(cloud))
+    key = cloud.vpc("DescribeVpnConnection", vpn_connection_id=made).ike_config.psk
+    for action in ("DescribeVpnConnection", "DownloadVpnConnectionConfig", "DescribeVpnConnections"):
+        named = {} if action.endswith("s") else {"vpn_connection_id": made}
+        answer = json.dumps(viewer.vpc(action, **named).to_map())
+        assert key not in answer
+        assert '"Psk": "***"' in answer
 
 
 def test_defaults_are_the_cloud_s(cloud: CloudClient) -> None:

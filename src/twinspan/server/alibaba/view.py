@@ -21,6 +21,7 @@ from twinspan.server.alibaba.connected import connected
 from twinspan.server.resources.error import NotFound
 from twinspan.server.resources.lookup import Lookup
 from twinspan.server.resources.port import Page, Query, ReadView
+from twinspan.server.resources.spec_text import masked
 from twinspan.wire.alibaba.listing import EVERYTHING
 from twinspan.wire.alibaba.view import Route, Selected, Selection
 
@@ -44,25 +45,28 @@ class Source(Protocol):
 
 
 class Question:
-    """The service inside a question."""
+    """The service inside a question. A viewer is shown no keys: whoever has them can pose as the other end."""
 
     def __init__(self, view: ReadView, actor: Actor, now_ns: int) -> None:
         self._lookup = Lookup(view, actor, now_ns)
+        self._shown: Callable[[Resource], Resource] = masked if actor.role == "viewer" else lambda resource: resource
         self._users: dict[str, tuple[Resource, ...]] = {}
 
     def get(self, kind: str, resource_id: str) -> Resource:
         """Raises NotFound."""
-        return self._lookup.get(kind, resource_id)
+        return self._shown(self._lookup.get(kind, resource_id))
 
     def list(self, query: Query) -> Page:
         """One page."""
-        return self._lookup.page(query)
+        page = self._lookup.page(query)
+        return replace(page, resources=tuple(map(self._shown, page.resources)))
 
     def users_of(self, resource_id: str) -> tuple[Resource, ...]:
         """What refers to it, oldest first; asked once, since nothing changes while a question is answered."""
         found = self._users.get(resource_id)
         if found is None:
-            found = self._users[resource_id] = self._lookup.users_of(resource_id)
+            found = tuple(map(self._shown, self._lookup.users_of(resource_id)))
+            self._users[resource_id] = found
         return found
 
 
