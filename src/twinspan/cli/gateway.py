@@ -1,7 +1,8 @@
-"""`twinspan gateway`: what a gateway of another make must be told.
+"""`twinspan gateway`: what a gateway of another make must be told, and what is wrong with what it was told.
 
-In: a site file and a vendor. Out: one configuration for both spans, as text or JSON; exit code 0, or 2 for bad input.
-Next: `engine.peer_configuration` chooses what to say, `wire.vendors.render` says it.
+In: a site file and a vendor, or an existing configuration. Out: one configuration for both spans, or findings, as text
+or JSON; exit code 0, 1 for findings, 2 for bad input. Next: `engine.peer_configuration` chooses what to say,
+`wire.vendors.render` says it; `wire.gateway_text` reads, `engine.lint` judges.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from pathlib import Path
 import click
 import msgspec
 
+from twinspan.cli.main import EXIT_NOT_AS_WISHED
 from twinspan.cli.output import REMEDY, require_writable
 from twinspan.cli.site import load_site, plan_deployment, read_keys
+from twinspan.cli.site_file import read_file
 from twinspan.engine.compile import compile_site
 from twinspan.engine.compile.keys import keys_from, wanted_keys
+from twinspan.engine.lint.lint import lint as lint_text
 from twinspan.engine.peer_configuration import peer_configuration
 from twinspan.model.deployment import Deployment
 from twinspan.model.errors import Rejected
+from twinspan.model.finding import Finding
 from twinspan.model.peer_configuration import PeerText
 from twinspan.model.site import Site
+from twinspan.wire.gateway_text import read_gateway_text
 from twinspan.wire.vendors.render import render
 from twinspan.wire.vendors.vendor import VENDORS
 
@@ -29,7 +35,7 @@ ROLES = ("lan", "circuit", "isp")
 
 @click.group()
 def gateway() -> None:
-    """Configure a gateway of another make for both spans."""
+    """Configure a gateway of another make for both spans, or check one."""
 
 
 @gateway.command()
@@ -122,3 +128,63 @@ def _write(place: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise Rejected(f"cannot write {place}: {error.strerror}", remedy=REMEDY) from error
+
+
+@gateway.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--vendor", default="auto", show_default=True, type=click.Choice(["auto", *VENDORS]), help="Whose words they are."
+)
+@click.option("--json", "as_json", is_flag=True, help="Findings as one JSON object.")
+def lint(file: Path, vendor: str, as_json: bool) -> int:
+    """Say what in an existing configuration will not work, or not when it is needed, and what to write instead.
+
+    Exit code: 0 nothing to correct, 1 findings, 2 the file cannot be read.
+
+    \b
+    Examples:
+      twinspan gateway lint running-config.txt
+      twinspan gateway lint running-config.txt --vendor h3c --json
+    """
+    try:
+        text = read_file(file).decode(errors="replace")
+    except OSError as error:
+        raise Rejected(
+            f"cannot read {file}: {error.strerror}", remedy="give a text file with a configuration"
+        ) from error
+    facts = read_gateway_text(text, vendor)
+    findings = lint_text(facts)
+    click.echo(_findings_json(facts.vendor, findings) if as_json else _findings_text(file, facts.vendor, findings))
+    return EXIT_NOT_AS_WISHED if any(one.severity != "info" for one in findings) else 0
+
+
+def _findings_json(vendor: str, findings: tuple[Finding, ...]) -> str:
+    rows = [
+        {
+            "rule": one.rule.id,
+            "severity": one.severity,
+            "line": one.line,
+            "problem": one.problem,
+            "sentence": one.rule.text,
+            "remedy": one.remedy,
+        }
+        for one in findings
+    ]
+    return msgspec.json.format(msgspec.json.encode({"vendor": vendor, "findings": rows}), indent=2).decode()
+
+
+def _findings_text(file: Path, vendor: str, findings: tuple[Finding, ...]) -> str:
+    blocks = [
+        f"{one.severity}[{one.rule.id}] {file.name}:{one.line or 1}\n"
+        f"    problem: {one.problem}\n"
+        f"    rule:    {one.rule.text} ({one.rule.source})\n"
+        f"    way out: {_indented(one.remedy)}\n"
+        for one in findings
+    ]
+    count = len(findings)
+    last = f"{file.name}: read as {vendor}; {count or 'no'} finding{'' if count == 1 else 's'}"
+    return "\n".join([*blocks, last])
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n             ")

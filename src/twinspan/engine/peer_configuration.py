@@ -118,8 +118,8 @@ def _ours_alone(config: DeviceConfig) -> list[NotExpressed]:
         found.append(
             NotExpressed(
                 field="tunnels.ike_port",
-                reason="two tunnels join the same two addresses, which only ports tell apart, and few can do that; give "
-                "the second connection a public address of its own, on either side",
+                reason="two tunnels join the same two addresses, which only ports tell apart, and few can do that; "
+                "give the second connection a public address of its own, on either side",
             )
         )
     if config.failover and config.failover.refused:

@@ -46,3 +46,24 @@ def test_a_key_that_nobody_gave_is_not_made_up() -> None:
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     refused = run("config", str(SITE), "--vendor", "h3c", "--port", port).exception
     assert isinstance(refused, Rejected)
+
+
+MISTAKEN = Path(__file__).parents[2] / "golden" / "lint" / "mistaken-cisco.txt"
+
+
+def test_lint_shows_every_finding_with_its_line_and_way_out() -> None:
+    result = CliRunner().invoke(gateway, ["lint", str(MISTAKEN)], standalone_mode=False)
+    assert result.return_value == 1
+    assert "error[H009] mistaken-cisco.txt:8\n    problem: 255 is never installed on this device" in result.stdout
+    assert result.stdout.rstrip().endswith("read as cisco; 14 findings")
+
+
+def test_lint_as_json_names_the_vendor_and_the_rules() -> None:
+    shown = json.loads(run("lint", str(MISTAKEN), "--json").stdout)
+    assert shown["vendor"] == "cisco"
+    assert {one["rule"] for one in shown["findings"]} == {f"H{n:03d}" for n in range(1, 15)}
+
+
+def test_lint_of_no_file_says_so(tmp_path: Path) -> None:
+    refused = run("lint", str(tmp_path / "none")).exception
+    assert isinstance(refused, Rejected)
