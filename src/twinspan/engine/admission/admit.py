@@ -24,6 +24,7 @@ from twinspan.engine.admission import (
     span,
     tunnel_bgp,
     virtual_border_router,
+    vpc,
     vpn_gateway,
 )
 from twinspan.engine.admission.rule_book import AdmissionRule
@@ -36,6 +37,7 @@ GROUNDWORK: tuple[AdmissionRule, ...] = (*references.RULES, *names.RULES)
 
 RULES: tuple[AdmissionRule, ...] = (
     *span.RULES,
+    *vpc.RULES,
     *overlap.RULES,
     *gateway.RULES,
     *physical_connection.RULES,
