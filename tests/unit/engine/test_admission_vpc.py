@@ -17,6 +17,7 @@ def site_with(count: int) -> Site:
         "data_center": {"prefixes": ["192.168.1.0/24"]},
         "gateway": {"public_address": "198.18.0.154", "local_asn": 65001},
         "vpcs": {"office": {"cidr_block": "10.64.0.0/16"}, **vpcs},
+        "vpn_gateways": {"vpn": {"vpc": "v0"}},
     }
     decoded = decode(SiteFile, plain, profile="edge")
     assert decoded.value is not None, decoded.findings
