@@ -129,12 +129,15 @@ def _counted(protocol: ProtocolState, key: str, counts: list[str]) -> ProtocolSt
     return msgspec.structs.replace(protocol, sent=protocol.sent + int(counts[-1]))
 
 
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
 def parse_bfd_sessions(reply: Reply) -> list[BfdStatus]:
-    """Sessions of `show bfd sessions`; BIRD prints seconds."""
+    """Sessions of `show bfd sessions`; BIRD prints seconds. While BFD comes or goes it answers with a sentence."""
     sessions = []
     for line in reply.lines:
         words = line.split()
-        if len(words) >= 6 and words[0] != "IP":
+        if len(words) >= 6 and all(_SECONDS.fullmatch(word) for word in words[-2:]):
             interval_s, detect_s = float(words[-2]), float(words[-1])
             sessions.append(
                 BfdStatus(

@@ -75,6 +75,11 @@ def test_bfd_sessions_are_in_milliseconds() -> None:
     ]
 
 
+def test_without_a_bfd_protocol_there_are_no_sessions() -> None:
+    (said,) = ReplyReader().feed(b"9001 There is no running BFD protocol\n")
+    assert parse_bfd_sessions(said) == []
+
+
 def test_counted_are_the_routes_that_pass_not_all_there_are() -> None:
     assert parse_route_count(reply("route_count")) == 4
     assert parse_route_count(reply("syntax_error")) == 0
