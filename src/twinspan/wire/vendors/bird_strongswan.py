@@ -76,7 +76,10 @@ def _session(page: Page, session: BgpPeer) -> list[str]:
         f"  multihop {hops};" if hops > 1 else "  direct;",
         f"  hold time {session.hold_time_s};",
         f"  keepalive time {session.keepalive_interval_s};",
+        # After an error BIRD would wait a minute and more before it asks again: so long would the standby carry.
+        "  connect delay time 1;",
         "  connect retry time 5;",
+        "  error wait time 1, 5;",
     ]
     if session.auth_key is not None:
         lines.append(f'  password "{page.secret(session.auth_key)}";')
