@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from twinspan.engine.reference_walk import references, rename
 from twinspan.engine.site_drafts import ORDER, Draft, key_of
+from twinspan.engine.site_gaps import with_gaps_filled
 from twinspan.engine.spec_changes import FieldChange, spec_changes, with_made_keys
 from twinspan.model.destination_route import DestinationRouteSpec
 from twinspan.model.fields import ResourceSpec
@@ -85,7 +86,8 @@ def changes(wanted: Iterable[Draft], stored: Iterable[Resource]) -> SiteChanges:
     keys = {one.id: key for key, one in there.items()}
     specs = {key: rename(one.spec, lambda _, text: keys.get(text, text)) for key, one in there.items()}
     drafts = {key: _with_kept_keys(draft, specs.get(key)) for key, draft in drafts.items()}
-    differing = {key: spec_changes(specs[key], draft.spec) for key, draft in drafts.items() if key in specs}
+    completed = with_gaps_filled(drafts, there, specs)
+    differing = {key: spec_changes(completed[key], draft.spec) for key, draft in drafts.items() if key in specs}
     anew = _anew(drafts, specs, differing)
     updates = {key: fields for key, fields in differing.items() if fields and key not in anew}
     gone = [key for key in there if key not in drafts]

@@ -18,7 +18,8 @@ from twinspan.engine.expand import expand
 from twinspan.engine.lifecycle import settled
 from twinspan.engine.site_assembly import export
 from twinspan.engine.site_changes import Operation, SiteChanges, changes, with_ids
-from twinspan.engine.site_drafts import OWN_KINDS, disassemble, own_half
+from twinspan.engine.site_drafts import OWN_KINDS, Draft, disassemble, own_half
+from twinspan.engine.site_matching import wanted_keys
 from twinspan.model.decode import decode
 from twinspan.model.fields import DEFAULT_LIMITS, PROFILES, Limits
 from twinspan.model.finding import Finding, has_errors, path_text
@@ -106,19 +107,21 @@ def _stored(tx: Operations, name: str, kinds: frozenset[str] | None = None) -> l
 
 def _changes(tx: Operations, checked: Checked) -> _Found:
     drafts = disassemble(checked.site)
-    stored = _as_called(tx, _stored(tx, checked.site.site, checked.kinds), {draft.key for draft in drafts})
+    stored = _as_called(tx, _stored(tx, checked.site.site, checked.kinds), drafts)
     return _Found(changes(drafts, stored), stored)
 
 
-def _as_called(tx: Operations, bound: list[Resource], wanted: set[str]) -> list[Resource]:
-    """What is bound to the site, and what hangs together with it and the file names, each with the name that the file
-    has for it: what an export has written is found again, whoever made it. What the file does not name and is not
+def _as_called(tx: Operations, bound: list[Resource], drafts: tuple[Draft, ...]) -> list[Resource]:
+    """What is bound to the site, and what hangs together with it and the file means, each with the name that the file
+    has for it: what an export has written is found again, whoever made it. What the file does not mean and is not
     bound stays out, and so is never deleted."""
     own = next((one for one in bound if one.kind == SITE), None)
     if own is None:
         return bound
     everything = [settled(one, tx.now_ns) for one in tx.work.of_site(own.account, own.name)]
-    called = {resource_id: key for key, resource_id in export(own, everything).ids.items() if key in wanted}
+    keys = {resource_id: key for key, resource_id in export(own, everything).ids.items()}
+    wanted = {draft.key for draft in drafts}
+    called = {one: key for one, key in wanted_keys(drafts, everything, keys).items() if key in wanted}
     there = {one.id for one in bound}
     found = (*bound, *(one for one in everything if one.id in called and one.id not in there))
     return [_named(one, called[one.id]) if one.id in called else one for one in found]
