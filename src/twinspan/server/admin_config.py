@@ -12,11 +12,11 @@ from twinspan.model.config_digest import config_digest
 from twinspan.model.device_config import DeviceConfig
 from twinspan.model.secret import encode_hook
 from twinspan.server.admin_route import Call, Result, Route
+from twinspan.server.config_trial import TRIAL_S
 from twinspan.server.problem import ProblemRaised, problem
 from twinspan.server.services import WantedConfig
 
 MAX_TRIAL_S = 3600
-DEFAULT_TRIAL_S = 0
 
 
 async def show_config(call: Call) -> Result:
@@ -32,7 +32,7 @@ async def put_config(call: Call) -> Result:
 
     It goes back by itself if the config does not prove itself within `trial_s` seconds; 0: it is for good at once.
     """
-    trial_s = call.number("trial_s", DEFAULT_TRIAL_S, MAX_TRIAL_S, 0)
+    trial_s = call.number("trial_s", TRIAL_S, MAX_TRIAL_S, 0)
     serial, config = call.device().serial, call.read(DeviceConfig)
     text = msgspec.json.encode(config, enc_hook=encode_hook)
     wanted = WantedConfig(generation=config.generation, digest=config_digest(config), config=text, trial_s=trial_s)

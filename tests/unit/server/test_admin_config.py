@@ -36,7 +36,7 @@ def body(config: DeviceConfig) -> Any:
 def test_a_config_is_kept_and_shown_without_its_text(api: Api) -> None:
     status, shown = api.ask("alice", "PUT", PATH, body(CONFIG))
     state = {"serial": "S1", "generation": 7, "digest": config_digest(CONFIG), "taken": False, "refusal": ""}
-    state |= {"trial_s": 0, "decision": None, "decided_at_ns": None}
+    state |= {"trial_s": 60, "decision": None, "decided_at_ns": None}
     assert (status, shown) == (202, state)
     assert api.ask("alice", "GET", PATH) == (200, state)
     assert ConfigTable(api.store).wanted("S1").generation == 7

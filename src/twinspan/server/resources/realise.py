@@ -18,6 +18,7 @@ from twinspan.model.resource import Resource
 from twinspan.model.secret import decode_hook, encode_hook
 from twinspan.model.site import SiteSpec
 from twinspan.server.config_store import ConfigTable
+from twinspan.server.config_trial import TRIAL_S
 from twinspan.server.resources.site_watch import SiteKey, SiteResources
 from twinspan.server.services import WantedConfig
 
@@ -87,4 +88,5 @@ def _config(wanted: WantedConfig) -> DeviceConfig:
 
 def _wanted(push: Push) -> WantedConfig:
     text = msgspec.json.encode(push.config, enc_hook=encode_hook)
-    return WantedConfig(generation=push.config.generation, digest=config_digest(push.config), config=text)
+    digest, generation = config_digest(push.config), push.config.generation
+    return WantedConfig(generation=generation, digest=digest, config=text, trial_s=TRIAL_S)
