@@ -132,6 +132,18 @@ def test_the_port_opens_again_by_itself_when_the_command_was_killed(lab):
     assert wait_until(lambda: port_is_up(lab), 15)
 
 
+def test_a_command_that_is_told_to_end_opens_the_port_first(lab):
+    running = subprocess.Popen([*COMMAND, "--lab", lab.name, "--standby"], stdout=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: not port_is_up(lab), 15)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=20) == 130
+        assert wait_until(lambda: port_is_up(lab), 3), "long before the port would open by itself"
+    finally:
+        running.kill()
+        running.wait(timeout=5)
+
+
 def test_with_a_dead_standby_the_port_stays_open(lab):
     injection = Injection(lab, "vpn-blackhole", FaultOptions(expires_s=120))
     injection.fire()
