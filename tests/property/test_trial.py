@@ -215,3 +215,31 @@ def test_after_a_restart_an_undecided_one_goes_back_and_a_committed_one_stays() 
     assert restarted(on_trial(), later(1)).state == "reverting"
     committed = decided(looked(on_trial(), (), NOW), True, "", NOW)
     assert restarted(committed, later(1000, boot_id="another")).state == "committed"
+
+
+def killed_at(death: int, *, commit: bool, reboot: bool) -> TrialMachine:
+    """A good config, decided upon while the agent dies after so many things, and is started again."""
+    node = TrialMachine()
+    node.begin()
+    node.push(9)
+    node.look(True)
+    node.decide(commit, death)
+    if not node.alive:
+        node.start(reboot, 9)
+    return node
+
+
+@pytest.mark.parametrize("reboot", [False, True])
+@pytest.mark.parametrize("death", range(4))
+def test_whenever_the_agent_dies_while_it_commits_both_disk_and_node_agree(death: int, reboot: bool) -> None:
+    node = killed_at(death, commit=True, reboot=reboot)
+    assert (node.running, node.saved) == (("config-0",) * 2 if death == 0 else ("config-1",) * 2)
+    assert node.journal is None or node.journal[0].state == "reverted"
+
+
+@pytest.mark.parametrize("reboot", [False, True])
+@pytest.mark.parametrize("death", range(4))
+def test_whenever_the_agent_dies_while_it_goes_back_it_has_gone_back(death: int, reboot: bool) -> None:
+    node = killed_at(death, commit=False, reboot=reboot)
+    assert (node.running, node.saved) == ("config-0", "config-0")
+    assert node.journal[0].state == "reverted"
