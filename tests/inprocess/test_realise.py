@@ -144,6 +144,15 @@ def test_a_change_reaches_those_whom_it_concerns(world: World) -> None:
     assert {node for node in world.serials if world.wanted(node).generation == 3} == {"vbr"}
 
 
+def test_a_config_of_a_site_that_nobody_stored_stays_as_it_was_given(world: World) -> None:
+    world.look()
+    given = structs.replace(CONFIGS["vbr"], generation=5)
+    world.want(world.serials["vbr"], given)
+    world.look()
+    world.look()
+    assert world.wanted("vbr") == given
+
+
 def test_a_config_that_a_device_did_not_keep_is_told_at_the_site_until_there_is_another(world: World) -> None:
     site, resources = stored(SITE)
     world.insert(resources)

@@ -92,11 +92,13 @@ class SiteLoop:
             sys.stderr.write(f"site {key.name} of account {key.account}:\n{traceback.format_exc()}")
 
     def _given_configs(self) -> set[SiteKey]:
-        """Sites of devices whose wanted config is new, whoever gave it."""
+        """Sites of devices whose wanted config is new, whoever gave it. A config that names a site which nobody stored
+        is as somebody wants it."""
         self._revision, serials = self._table.changed_since(self._revision)
         if not self._begun:
             return set()  # every site is looked over at the start
-        return {SiteKey(*found) for found in self._table.sites_of(serials)}
+        keys = {SiteKey(*found) for found in self._table.sites_of(serials)}
+        return {key for key in keys if self._watch.id_of(key)}
 
     async def _realise(self, key: SiteKey) -> None:
         stored = await self._aside.run(self._watch.resources, key, wall_ns())
