@@ -22,6 +22,7 @@ from twinspan.model.fields import DEFAULT_LIMITS, Edge, Limits, Profile
 from twinspan.model.finding import Finding, Path
 from twinspan.model.secret import Secret
 from twinspan.model.secret_source import SecretSource
+from twinspan.model.site import SiteFile
 
 StructT = TypeVar("StructT", bound=Struct)
 _BROKEN: Any = object()
@@ -64,16 +65,18 @@ def decode(
 ) -> Decoded[StructT]:
     """Plain data to `cls`. `path` is where the data stands in something larger, `edge` where it came in, `limits`
     what the account's quotas allow."""
-    decoder = _Decoder(profile, edge, limits)
+    decoder = _Decoder(profile, edge, limits, whole=cls is SiteFile)
     value = decoder.struct(cls, plain, path)
     return Decoded(value=None if value is _BROKEN else value, findings=tuple(decoder.findings))
 
 
 class _Decoder:
-    def __init__(self, profile: Profile, edge: Edge, limits: Limits) -> None:
+    def __init__(self, profile: Profile, edge: Edge, limits: Limits, *, whole: bool) -> None:
+        """`whole`: what is decoded is a site file, not a part of one."""
         self.profile = profile
         self.edge = edge
         self.limits = limits
+        self._whole = whole
         self.findings: list[Finding] = []
 
     def struct(self, cls: type[StructT], plain: object, path: Path) -> StructT:
@@ -124,7 +127,12 @@ class _Decoder:
     def _mapping(self, item: shapes.Type, plain: object, path: Path, extra: dict[str, Any]) -> Any:
         if not isinstance(plain, dict):
             return self._wrong_type("a mapping of names", plain, path, extra)
-        values = {key: self.value(item, part, (*path, key), {}) for key, part in plain.items()}
+        values = {
+            key: _BROKEN
+            if self._report(field_check.characters(str(key)), key, path, extra)
+            else self.value(item, part, (*path, key), {})
+            for key, part in plain.items()
+        }
         return _BROKEN if any(value is _BROKEN for value in values.values()) else values
 
     def _scalar(self, shape: shapes.Type, plain: object, path: Path, extra: dict[str, Any]) -> Any:
@@ -183,7 +191,7 @@ class _Decoder:
     def _unknown(self, key: str, known: tuple[str, ...], path: Path) -> None:
         near = difflib.get_close_matches(key, known, n=1)
         remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
-        where = "at the top of a site file" if not path else "here"
+        where = "at the top of a site file" if self._whole and not path else "here"
         problem = Problem(UNKNOWN, f"there is no field {value_text(key)} {where}", remedy)
         self._report(problem, "", (*path, key), {})
 

@@ -4,14 +4,17 @@ In: a value and the field's `extra` (see `fields.about`). Out: a `Problem` or No
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from twinspan.model.field_rules import ADDRESS, HOST_BITS, LENGTH, PROFILE, RANGE, RESERVED
+from twinspan.model.field_rules import ADDRESS, CHARACTER, HOST_BITS, LENGTH, PROFILE, RANGE, RESERVED
 from twinspan.model.fields import DEFAULT_LIMITS, Limits, Profile
 from twinspan.model.finding import Rule
 
 _LONGEST_SHOWN = 60
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""C0 and C1 controls, embeddings, overrides and isolates of bidirectional writing (UAX 9), surrogates."""
 
 _NAMES = {
     "ipv4": "an IPv4 address, such as 10.0.0.1",
@@ -78,8 +81,20 @@ def _ranges_text(ranges: Sequence[tuple[int, int]]) -> str:
     return ", ".join(str(low) if low == high else f"{low} to {high}" for low, high in ranges)
 
 
+def characters(value: str) -> Problem | None:
+    """What no site file can have, or what shows another text than there is."""
+    found = _UNWRITABLE.search(value)
+    if found is None:
+        return None
+    what = f"its character {found.start() + 1} is U+{ord(found[0]):04X}, which nobody sees"
+    return Problem(CHARACTER, what, "leave that character out")
+
+
 def text(value: str, extra: Mapping[str, Any]) -> Problem | None:
-    """Address and prefix formats."""
+    """Characters, address and prefix formats."""
+    wrong = characters(value)
+    if wrong is not None:
+        return wrong
     form = extra.get("form")
     if form is None:
         return None

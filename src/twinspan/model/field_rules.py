@@ -17,5 +17,23 @@ HOST_BITS = Rule(id="R-FIELD-008", text="A prefix has no host bits set.", source
 LENGTH = Rule(id="R-FIELD-009", text="A text or list has the length that its field allows.", source=TWINSPAN)
 RESERVED = Rule(id="R-FIELD-010", text="A number that is reserved for somebody else is not used.", source=TWINSPAN)
 SECRET = Rule(id="R-FIELD-011", text="A key is a text, or names one file or environment variable.", source=TWINSPAN)
+CHARACTER = Rule(
+    id="R-FIELD-012",
+    text="A text has no control characters, none that turn the direction of writing, and no half characters.",
+    source=TWINSPAN,
+)
 
-FIELD_RULES = (UNKNOWN, MISSING, TYPE, RANGE, PROFILE, CHOICE, ADDRESS, HOST_BITS, LENGTH, RESERVED, SECRET)
+FIELD_RULES = (
+    UNKNOWN,
+    MISSING,
+    TYPE,
+    RANGE,
+    PROFILE,
+    CHOICE,
+    ADDRESS,
+    HOST_BITS,
+    LENGTH,
+    RESERVED,
+    SECRET,
+    CHARACTER,
+)

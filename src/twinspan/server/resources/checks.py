@@ -11,6 +11,7 @@ from typing import Any
 
 from twinspan.engine.quotas import QUOTAS, Quota, exceeded, limit_of, of_kind
 from twinspan.engine.spec_changes import spec_changes
+from twinspan.model.field_check import Problem, characters, value_text
 from twinspan.model.fields import ResourceSpec
 from twinspan.model.kinds import STORED_KINDS, Kind
 from twinspan.model.refusal import Refusal
@@ -88,8 +89,18 @@ def name_is_fit(resource: Resource) -> None:
     name = resource.name
     if resource.kind == "Site" and not name:
         raise _wrong("name", "a site has no name", "give it a name: lower case letters, digits and hyphens")
+    unseen = characters(name)
+    if unseen is not None:
+        raise ServiceError("invalid", _of_rule(unseen, "name", name))
     if len(name) > NAME_LENGTH or not (name == "" or name.isprintable()) or name.startswith(("http://", "https://")):
         raise _wrong("name", "it is no name", f"give up to {NAME_LENGTH} printable characters, and no link")
+
+
+def _of_rule(problem: Problem, field: str, value: str) -> Refusal:
+    return Refusal(
+        code=problem.rule.id, field=field, value=value_text(value), rule=problem.rule.text, problem=problem.text,
+        remedy=problem.remedy, source=problem.rule.source,
+    )  # fmt: skip
 
 
 def name_taken(resource: Resource, other: Resource) -> Refusal:
