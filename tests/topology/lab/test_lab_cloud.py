@@ -166,7 +166,7 @@ def test_a_config_of_another_node_is_refused_and_the_server_is_told_why(whole: L
     managed = load_managed(whole.paths)
     wrong = msgspec.structs.replace(managed["vbr"].config, generation=9)
     server.want(managed["pc"].serial, wrong)
-    assert eventually(lambda: "config is for node 'vbr'" in server.state(managed["pc"].serial)["refusal"])
+    assert eventually(lambda: "the config is of node 'vbr'" in server.state(managed["pc"].serial)["refusal"])
     assert server.report(managed["pc"].serial).observed_generation == 1
     server.want(managed["pc"].serial, managed["pc"].config)
 
