@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from tests.unit.server.resources.conftest import ALICE, Made
 
 from twinspan.model.field_check import characters
-from twinspan.model.resource import Actor, Edge
+from twinspan.model.fields import Edge
+from twinspan.model.resource import Actor
 from twinspan.server.resources.error import ServiceError
 
 UNSEEN = ["\x00", "\t", "\n", "\x1f", "\x7f", "\x9f", "\u202a", "\u202e", "\u2066", "\u2069", "\ud800", "\udfff"]
