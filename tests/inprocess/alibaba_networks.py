@@ -14,7 +14,7 @@ def vpc(cloud: CloudClient, cidr: str = USER, name: str = "user") -> tuple[str, 
     made = cloud.vpc("CreateVpc", cidr_block=cidr, vpc_name=name).vpc_id
     address, _, length = cidr.partition("/")
     subnet = f"{address}/{min(int(length) + 1, 29)}"
-    vswitch = cloud.vpc("CreateVSwitch", vpc_id=made, cidr_block=subnet, zone_id="a").v_switch_id
+    vswitch = cloud.vpc("CreateVSwitch", vpc_id=made, cidr_block=subnet, zone_id="cn-hangzhou-a").v_switch_id
     return made, vswitch
 
 

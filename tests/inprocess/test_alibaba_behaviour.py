@@ -57,7 +57,7 @@ def ready_vpc(cloud: CloudClient, cidr_block: str = "192.168.0.0/24") -> str:
 
 def ready_gateway(cloud: CloudClient) -> str:
     vpc = ready_vpc(cloud)
-    vswitch = cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.0/25", zone_id="a").v_switch_id
+    vswitch = cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.0/25", zone_id="cn-hangzhou-a").v_switch_id
     until(lambda: cloud.vpc("DescribeVSwitchAttributes", v_switch_id=vswitch).status == "Available", "the vSwitch")
     gateway = cloud.vpc("CreateVpnGateway", vpc_id=vpc, bandwidth=200).vpn_gateway_id
     wait_for_gateway(cloud, gateway)
@@ -150,7 +150,7 @@ def test_a_connection_has_two_tunnels_which_are_changed_one_by_one(cloud: CloudC
     vpc = ready_vpc(cloud)
     homes = [
         cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block=f"192.168.0.{start}/26", zone_id=zone).v_switch_id
-        for start, zone in ((0, "a"), (64, "b"))
+        for start, zone in ((0, "cn-hangzhou-a"), (64, "cn-hangzhou-b"))
     ]
     for home in homes:
         until(lambda home=home: cloud.vpc("DescribeVSwitchAttributes", v_switch_id=home).status == "Available", "it")
@@ -262,7 +262,7 @@ def test_an_operator_raises_a_quota(server: Server) -> None:
 
 def test_what_is_used_is_not_deleted(cloud: CloudClient) -> None:
     vpc = ready_vpc(cloud)
-    cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.0/25", zone_id="a")
+    cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.0/25", zone_id="cn-hangzhou-a")
 
     error = refused(lambda: cloud.vpc("DeleteVpc", vpc_id=vpc))
 
@@ -277,10 +277,10 @@ def test_what_is_used_is_not_deleted(cloud: CloudClient) -> None:
         ("DeleteVpnGateway", {"vpn_gateway_id": "vpn-none"}, "InvalidVpnGatewayInstanceId.NotFound", 404),
         ("CreateVpc", {"cidr_block": "192.168.0.1/24"}, "InvalidCidrBlock.Malformed", 400),
         ("CreateVpc", {"region_id": "eu-nowhere"}, "InvalidRegionId.NotFound", 404),
-        ("CreateVSwitch", {"zone_id": "a", "cidr_block": "10.0.0.0/24"}, "MissingParameter", 400),
+        ("CreateVSwitch", {"zone_id": "cn-hangzhou-a", "cidr_block": "10.0.0.0/24"}, "MissingParameter", 400),
         (
             "CreateVSwitch",
-            {"zone_id": "a", "cidr_block": "10.0.0.0/24", "vpc_id": "x"},
+            {"zone_id": "cn-hangzhou-a", "cidr_block": "10.0.0.0/24", "vpc_id": "x"},
             "InvalidVpcId.NotFound",
             404,
         ),

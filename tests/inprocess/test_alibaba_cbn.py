@@ -90,7 +90,7 @@ def _attachments(cbn: Cbn, ids: dict[str, str]) -> None:
     ids["vpc"], ids["vswitch"] = networks.vpc(cbn.cloud)
     ids["vbr"] = networks.vbr(cbn.cloud)
     ids["gateway"], ids["connection"] = networks.connection(cbn.cloud, ids["vpc"])
-    zones = [{"zone_id": "a", "v_switch_id": ids["vswitch"]}]
+    zones = [{"zone_id": "cn-hangzhou-a", "v_switch_id": ids["vswitch"]}]
     made = {
         "Vpc": cbn("CreateTransitRouterVpcAttachment", cen_id=ids["cen"], vpc_id=ids["vpc"], zone_mappings=zones),
         "Vbr": cbn("CreateTransitRouterVbrAttachment", transit_router_id=ids["router"], vbr_id=ids["vbr"]),

@@ -123,7 +123,7 @@ def test_a_router_and_its_attachments_take_their_time(slow: Server) -> None:
     vpc, vswitch = _slow_vpc(cloud)
     routers = lambda: cbn(cloud, "ListTransitRouters", cen_id=cen).transit_routers[0]  # noqa: E731
     until(lambda: routers().status, "Active")
-    zones = [{"zone_id": "a", "v_switch_id": vswitch}]
+    zones = [{"zone_id": "cn-hangzhou-a", "v_switch_id": vswitch}]
     made = cbn(cloud, "CreateTransitRouterVpcAttachment", cen_id=cen, vpc_id=vpc, zone_mappings=zones)
     attachments = lambda: cbn(cloud, "ListTransitRouterVpcAttachments", cen_id=cen).transit_router_attachments  # noqa: E731
     assert until(lambda: attachments()[0].status, "Attached") == ["Attaching", "Attached"]
@@ -151,7 +151,7 @@ def test_a_router_and_its_attachments_take_their_time(slow: Server) -> None:
 def _slow_vpc(cloud: CloudClient) -> tuple[str, str]:
     vpc = cloud.vpc("CreateVpc", cidr_block=networks.USER).vpc_id
     until(lambda: cloud.vpc("DescribeVpcAttribute", vpc_id=vpc).status, "Available")
-    vswitch = cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.0/25", zone_id="a").v_switch_id
+    vswitch = cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.0/25", zone_id="cn-hangzhou-a").v_switch_id
     until(lambda: cloud.vpc("DescribeVSwitchAttributes", v_switch_id=vswitch).status, "Available")
     return vpc, vswitch
 
@@ -229,7 +229,7 @@ def test_a_network_of_another_account_is_attached_with_its_owner_s_grant_alone(s
     joined, (vpc, switch) = Joined(owner), networks.vpc(other)
     number = int(other.vpc("DescribeVpcs").vpcs.vpc[0].owner_id)
     (router,) = cbn(owner, "ListTransitRouters", cen_id=joined.cen).transit_routers
-    where = {"zone_mappings": [{"zone_id": "a", "v_switch_id": switch}]}
+    where = {"zone_mappings": [{"zone_id": "cn-hangzhou-a", "v_switch_id": switch}]}
     named: dict[str, Any] = {"transit_router_id": joined.router, "vpc_id": vpc}
     with pytest.raises(Refused):
         cbn(owner, "CreateTransitRouterVpcAttachment", **named, vpc_owner_id=number)

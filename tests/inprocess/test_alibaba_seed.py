@@ -11,6 +11,7 @@ from tests.inprocess import alibaba_networks as networks
 from tests.inprocess.compatible import CloudClient, Refused, Server, made_state
 
 from twinspan.server.alibaba.view import number_of
+from twinspan.wire.alibaba.action import CBN
 
 DC = "192.168.1.0/24"
 ENDS = {"local_gateway_ip": "10.0.0.1", "peer_gateway_ip": "10.0.0.2", "peering_subnet_mask": "255.255.255.252"}
@@ -175,3 +176,41 @@ def test_the_number_of_another_account_makes_the_vbr_theirs(server: Server, clou
     other = server.cloud(theirs)
     vbr = made_vbr(cloud, vlan_id=100, vbr_owner_id=number_of(theirs))
     assert vbr_of(other, vbr).status == "unconfirmed"
+
+
+def test_a_vswitch_is_in_one_of_the_zones_of_the_region(cloud: CloudClient) -> None:
+    vpc = cloud.vpc("CreateVpc", cidr_block="192.168.0.0/24").vpc_id
+    given: dict[str, Any] = {"vpc_id": vpc, "cidr_block": "192.168.0.0/25"}
+    for zone in ("mars", "a", "cn-hangzhou-z", "cn-hangzhou-"):
+        with pytest.raises(Refused, match=r"InvalidZoneId\.NotFound.*cn-hangzhou-b"):
+            cloud.vpc("CreateVSwitch", zone_id=zone, **given)
+    zones = [zone.zone_id for zone in cloud.vpc("DescribeZones").zones.zone]
+    made = cloud.vpc("CreateVSwitch", zone_id=zones[1], **given).v_switch_id
+    assert cloud.vpc("DescribeVSwitchAttributes", v_switch_id=made).zone_id == zones[1]
+    assert cloud.vpc("DescribeVSwitches", zone_id=zones[1]).total_count == 1
+    assert cloud.vpc("DescribeVSwitches", zone_id=zones[0]).total_count == 0
+
+
+def test_a_zone_of_an_attachment_is_that_of_its_vswitch(cloud: CloudClient) -> None:
+    vpc, vswitch = networks.vpc(cloud)
+    cen = cloud.call(CBN, "CreateCen").cen_id
+    cloud.call(CBN, "CreateTransitRouter", cen_id=cen)
+    there, elsewhere = ([{"zone_id": f"cn-hangzhou-{one}", "v_switch_id": vswitch}] for one in "ab")
+    with pytest.raises(Refused, match=r"ZoneMappings\.1\.ZoneId.*write cn-hangzhou-a"):
+        cloud.call(CBN, "CreateTransitRouterVpcAttachment", cen_id=cen, vpc_id=vpc, zone_mappings=elsewhere)
+    made = cloud.call(CBN, "CreateTransitRouterVpcAttachment", cen_id=cen, vpc_id=vpc, zone_mappings=there)
+    attachment = made.transit_router_attachment_id
+    change = "UpdateTransitRouterVpcAttachmentZones"
+    with pytest.raises(Refused, match=r"AddZoneMappings\.1\.ZoneId"):
+        cloud.call(CBN, change, transit_router_attachment_id=attachment, add_zone_mappings=elsewhere)
+
+
+def test_the_asn_of_the_data_centre_is_one(cloud: CloudClient) -> None:
+    vbr = made_vbr(cloud)
+    for wrong in (0, 4294967296):
+        with pytest.raises(Refused, match=r"InvalidPeerAsn\.ValueNotSupported"):
+            cloud.vpc("CreateBgpGroup", router_id=vbr, peer_asn=wrong)
+    group = cloud.vpc("CreateBgpGroup", router_id=vbr, peer_asn=4294967295).bgp_group_id
+    with pytest.raises(Refused, match=r"InvalidPeerAsn\.ValueNotSupported"):
+        cloud.vpc("ModifyBgpGroupAttribute", bgp_group_id=group, peer_asn=0)
+    cloud.vpc("ModifyBgpGroupAttribute", bgp_group_id=group, peer_asn=1)

@@ -44,8 +44,10 @@ def _networks(cloud: CloudClient) -> dict[str, str]:
     cloud.vpc("DescribeZones")
     made = cloud.vpc("CreateVpc", cidr_block=CIDR, vpc_name="user", tag=[{"key": "team", "value": "net"}])
     vpc = made.vpc_id
-    vswitch = cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.0/25", zone_id="a", v_switch_name="first")
-    second = cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.128/25", zone_id="b")
+    vswitch = cloud.vpc(
+        "CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.0/25", zone_id="cn-hangzhou-a", v_switch_name="first"
+    )
+    second = cloud.vpc("CreateVSwitch", vpc_id=vpc, cidr_block="192.168.0.128/25", zone_id="cn-hangzhou-b")
     found = cloud.vpc("DescribeVpcs", vpc_id=vpc)
     assert found.total_count == 1
     assert found.vpcs.vpc[0].router_table_ids.router_table_ids == [made.route_table_id]

@@ -91,6 +91,6 @@ def test_the_site_file_and_the_export_fit_what_the_sdk_has_built(server: Server)
     assert look(server, export(server)) == []
     changes = look(server, declared())
     assert not [one for one in changes if one[0] in {"create", "delete"}]
-    assert not [one for one in changes if one[1] in {"RouteTable", "BgpPeer", "HealthCheck", "Vpc", "Site"}]
+    assert not [one for one in changes if one[1] in {"RouteTable", "BgpPeer", "HealthCheck", "Vpc", "Vswitch", "Site"}]
     apply(server, declared())
     assert look(server, declared()) == []

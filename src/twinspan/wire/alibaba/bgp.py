@@ -42,8 +42,21 @@ GROUP = shape(
 )
 
 
-def _clear_key(spec: dict[str, Any], call: Call, _: View) -> dict[str, Any] | Fault:
+def _with_asn(spec: dict[str, Any], _: Call, __: View) -> dict[str, Any] | Fault:
+    """0 leaves the ASN open in a site; here somebody has to say it."""
+    if spec.get("peer_asn", 1) == 0:
+        return Fault(
+            code="InvalidPeerAsn.ValueNotSupported",
+            message="PeerAsn: 0 is no ASN (write 1 to 4294967295).",
+        )
+    return spec
+
+
+def _changed(spec: dict[str, Any], call: Call, view: View) -> dict[str, Any] | Fault:
     """ClearAuthKey takes the key away."""
+    ready = _with_asn(spec, call, view)
+    if isinstance(ready, Fault):
+        return ready
     return {**spec, "auth_key": None} if call.text("ClearAuthKey").lower() == "true" else spec
 
 
@@ -138,7 +151,7 @@ def _network(call: Call, view: View) -> Resource | Fault:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action(name="CreateBgpGroup", does=Create(GROUP), needs=("PeerAsn", "RouterId")),
+    Action(name="CreateBgpGroup", does=Create(GROUP, prepare=_with_asn), needs=("PeerAsn", "RouterId")),
     Action(
         name="DescribeBgpGroups",
         does=List(GROUP, into="BgpGroups.BgpGroup", by={"BgpGroupId": by_ids(), "RouterId": by_reference()}),
@@ -146,7 +159,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         name="ModifyBgpGroupAttribute",
-        does=Update(GROUP, prepare=_clear_key),
+        does=Update(GROUP, prepare=_changed),
         reads=("ClearAuthKey",),
         never=("IpVersion",),
     ),

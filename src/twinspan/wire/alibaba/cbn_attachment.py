@@ -15,11 +15,12 @@ from twinspan.wire.alibaba.action import Action, Call, Compose, Create, Done, Li
 from twinspan.wire.alibaba.cbn import ATTACHED, NETWORKS, account_of, cen_of, field, owner_of, row, tables_of
 from twinspan.wire.alibaba.cbn_transit_router import router_for
 from twinspan.wire.alibaba.decide import by_id
-from twinspan.wire.alibaba.fault import Fault, missing, not_found, shown
+from twinspan.wire.alibaba.fault import Fault, malformed, missing, not_found, shown
 from twinspan.wire.alibaba.listing import by_ids, by_reference, where
 from twinspan.wire.alibaba.shape import More, Shape, shape
 from twinspan.wire.alibaba.spelling import Wrong, list_of, spelled, structure, switch
 from twinspan.wire.alibaba.view import View
+from twinspan.wire.alibaba.vswitch import zone_of
 from twinspan.wire.alibaba.words import ATTACHMENT as WORDS
 from twinspan.wire.alibaba.words import minute, word
 
@@ -38,11 +39,30 @@ def _read_zones(value: Any) -> Any:
     return [part["vswitch"] for part in found]
 
 
+def _read_places(value: Any) -> Any:
+    """ZoneMappings.N as pairs of vSwitch and zone."""
+    found = _ZONES(value)
+    return found if isinstance(found, Wrong) else [(one.get("vswitch", ""), one.get("zone", "")) for one in found]
+
+
+def _misplaced(parameter: str, places: Any, view: View) -> Fault | None:
+    """A zone that is not its vSwitch's. A vSwitch that is not there is refused by what refers to it."""
+    for number, (vswitch, zone) in enumerate(places, start=1):
+        found = view.get("Vswitch", vswitch)
+        if zone and found is not None and zone != zone_of(found, view):
+            return malformed(
+                f"{parameter}.{number}.ZoneId",
+                f"{shown(vswitch)} is not in the zone {shown(zone)}",
+                f"write {zone_of(found, view)}",
+            )
+    return None
+
+
 def _zones(attachment: Resource, view: View) -> list[dict[str, Any]]:
     rows = []
     for vswitch in getattr(attachment.spec, "vswitches", ()):
         found = view.get("Vswitch", vswitch)
-        rows.append({"VSwitchId": vswitch, "ZoneId": field(found, "zone") if found is not None else ""})
+        rows.append({"VSwitchId": vswitch, "ZoneId": zone_of(found, view) if found is not None else ""})
     return rows
 
 
@@ -110,6 +130,9 @@ def _prepared(network: str) -> Callable[[dict[str, Any], Call, View], Prepared |
         if network == "VPN":
             ready.setdefault("auto_publish_routes", True)
         fault = _refused(ready, network, account, view)
+        if fault is None and network == "VPC":
+            places = _read_places(call.parameters.get("ZoneMappings", []))
+            fault = _misplaced("ZoneMappings", places, view.of(account) if account else view)
         return fault if fault is not None else Prepared(spec=ready, first=router.first)
 
     return prepare
@@ -205,6 +228,9 @@ def _zones_changed(given: dict[str, Any], view: View) -> Plan | Fault:
     attachment = by_id(VPC, VPC.id, given.get("id"), view)
     if isinstance(attachment, Fault):
         return attachment
+    fault = _misplaced("AddZoneMappings", given.get("places", []), view)
+    if fault is not None:
+        return fault
     gone, added = given.get("removed", []), given.get("added", [])
     if not gone and not added:
         return missing("AddZoneMappings.1.VSwitchId")
@@ -269,6 +295,7 @@ ACTIONS: tuple[Action, ...] = (
             (
                 spelled("id", VPC.id),
                 spelled("added", "AddZoneMappings", _read_zones),
+                spelled("places", "AddZoneMappings", _read_places),
                 spelled("removed", "RemoveZoneMappings", _read_zones),
             ),
             _zones_changed,

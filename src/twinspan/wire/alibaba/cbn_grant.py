@@ -15,6 +15,7 @@ from twinspan.wire.alibaba.fault import Fault, malformed, not_found, shown
 from twinspan.wire.alibaba.listing import PAGES, TOKENS, paged, tokened
 from twinspan.wire.alibaba.spelling import spelled
 from twinspan.wire.alibaba.view import View
+from twinspan.wire.alibaba.vswitch import zone_of
 from twinspan.wire.alibaba.words import milliseconds
 
 TYPES = {"VPC": "Vpc", "ExpressConnect": "VirtualBorderRouter", "VBR": "VirtualBorderRouter", "VPN": "IpsecConnection"}
@@ -151,14 +152,14 @@ def _vswitches(given: dict[str, Any], view: View) -> dict[str, Any] | Fault:
     owner = view.of(account)
     if owner.get("Vpc", vpc) is None:
         return not_found("InvalidVpcId.NotFound", "VPC that is granted to the CEN instance", vpc)
-    return paged(_rows(owner.users("Vswitch", vpc), str(given.get("zone", ""))), given, "VSwitches")
+    return paged(_rows(owner.users("Vswitch", vpc), str(given.get("zone", "")), view), given, "VSwitches")
 
 
-def _rows(vswitches: Iterable[Resource], zone: str) -> list[dict[str, Any]]:
+def _rows(vswitches: Iterable[Resource], zone: str, view: View) -> list[dict[str, Any]]:
     return [
-        {"VSwitchId": one.id, "VSwitchName": one.name, "VpcId": field(one, "vpc"), "ZoneId": field(one, "zone")}
+        {"VSwitchId": one.id, "VSwitchName": one.name, "VpcId": field(one, "vpc"), "ZoneId": zone_of(one, view)}
         for one in vswitches
-        if zone in {"", field(one, "zone")}
+        if zone in {"", zone_of(one, view)}
     ]
 
 

@@ -32,6 +32,7 @@ from twinspan.wire.alibaba.decide import by_id
 from twinspan.wire.alibaba.ecd_attachment import attachment_of, office_steps, unplugged
 from twinspan.wire.alibaba.fault import Fault, malformed, missing, shown
 from twinspan.wire.alibaba.listing import by_ids, by_reference, where
+from twinspan.wire.alibaba.region import ZONES
 from twinspan.wire.alibaba.shape import Shape, shape
 from twinspan.wire.alibaba.spelling import Wrong, choice, comma_list, spelled, switch, words_of
 from twinspan.wire.alibaba.view import View
@@ -192,7 +193,7 @@ def _own_network(block: ipaddress.IPv4Network, name: str, view: View) -> tuple[S
             verb="create",
             kind="Vswitch",
             name=named["vswitch"],
-            spec={"vpc": Made(0), "cidr_block": subnet, "zone": f"{view.region}-a"},
+            spec={"vpc": Made(0), "cidr_block": subnet, "zone": ZONES[0]},
         ),
     )
 

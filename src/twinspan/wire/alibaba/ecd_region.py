@@ -9,7 +9,7 @@ from typing import Any
 
 from twinspan.wire.alibaba.action import ECD, Action, Compute
 from twinspan.wire.alibaba.ecd_office_site import row
-from twinspan.wire.alibaba.region import ZONES
+from twinspan.wire.alibaba.region import ZONES, zone_shown
 from twinspan.wire.alibaba.tag import actions
 from twinspan.wire.alibaba.view import View
 
@@ -23,7 +23,7 @@ def _regions(_: dict[str, Any], view: View) -> dict[str, Any]:
 
 
 def _zones(_: dict[str, Any], view: View) -> dict[str, Any]:
-    return {"Zones": [{"ZoneId": f"{view.region}-{letter}"} for letter in ZONES]}
+    return {"Zones": [{"ZoneId": zone_shown(letter, view.region)} for letter in ZONES]}
 
 
 ACTIONS: tuple[Action, ...] = (

@@ -8,10 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from twinspan.wire.alibaba.action import Action, Compute
+from twinspan.wire.alibaba.fault import Fault, shown
 from twinspan.wire.alibaba.view import View
 
 ZONES = "abc"
-"""Zones of the region; a vSwitch may name any other, too."""
+"""Zones of the region. A vSwitch is stored with the letter; a site file may name any other, too."""
+
+
+def zone_shown(zone: str, region: str) -> str:
+    """A stored zone as DescribeZones calls it; the region may stand in it already."""
+    return zone if not zone or zone.startswith(f"{region}-") else f"{region}-{zone}"
+
+
+def zone_read(parameter: str, text: object, region: str) -> str | Fault:
+    """The letter of a zone of DescribeZones."""
+    known = {zone_shown(letter, region): letter for letter in ZONES}
+    if text in known:
+        return known[str(text)]
+    return Fault(
+        code=f"Invalid{parameter.rpartition('.')[2]}.NotFound",
+        status=404,
+        message=f"{parameter}: there is no zone {shown(text)} (the zones are {', '.join(known)}).",
+    )
 
 
 def regions(_: dict[str, Any], view: View) -> dict[str, Any]:
@@ -23,7 +41,8 @@ def regions(_: dict[str, Any], view: View) -> dict[str, Any]:
 def zones(_: dict[str, Any], view: View) -> dict[str, Any]:
     """DescribeZones: shows where vSwitches can be."""
     rows = [
-        {"ZoneId": f"{view.region}-{letter}", "LocalName": letter, "ZoneType": "AvailabilityZone"} for letter in ZONES
+        {"ZoneId": zone_shown(letter, view.region), "LocalName": letter, "ZoneType": "AvailabilityZone"}
+        for letter in ZONES
     ]
     return {"Zones": {"Zone": rows}}
 

@@ -9,8 +9,10 @@ import ipaddress
 from typing import Any
 
 from twinspan.model.resource import Resource
-from twinspan.wire.alibaba.action import Action, Create, Delete, Get, List, Update
+from twinspan.wire.alibaba.action import Action, Call, Create, Delete, Get, List, Update
+from twinspan.wire.alibaba.fault import Fault
 from twinspan.wire.alibaba.listing import by_ids, by_name, by_reference, where
+from twinspan.wire.alibaba.region import zone_read, zone_shown
 from twinspan.wire.alibaba.shape import shape
 from twinspan.wire.alibaba.view import View
 from twinspan.wire.alibaba.virtual_border_router import route_table_of
@@ -32,12 +34,23 @@ def _table(resource: Resource, view: View) -> dict[str, Any]:
     return {"RouteTableId": route_table_of(vpc, view) if vpc is not None else "", "RouteTableType": "System"}
 
 
+def zone_of(resource: Resource, view: View) -> str:
+    """As DescribeZones calls it."""
+    return zone_shown(str(getattr(resource.spec, "zone", "")), view.region)
+
+
+def _in_a_zone(spec: dict[str, Any], call: Call, view: View) -> dict[str, Any] | Fault:
+    zone = zone_read("ZoneId", call.parameters["ZoneId"], view.region)
+    return zone if isinstance(zone, Fault) else {**spec, "zone": zone}
+
+
 VSWITCH = shape(
     "Vswitch",
     id="VSwitchId",
     name="VSwitchName",
     absent="InvalidVSwitchId.NotFound",
     more={
+        "ZoneId": zone_of,
         "CreationTime": lambda resource, _: second(resource.created_ns),
         "OwnerId": lambda resource, view: int(view.account_id(resource.account)),
         "AvailableIpAddressCount": available,
@@ -51,7 +64,7 @@ _IPV6 = "vSwitches are IPv4 here"
 ACTIONS: tuple[Action, ...] = (
     Action(
         name="CreateVSwitch",
-        does=Create(VSWITCH),
+        does=Create(VSWITCH, prepare=_in_a_zone),
         needs=("CidrBlock", "VpcId", "ZoneId"),
         never=("ResourceGroupId",),
         region=False,
@@ -71,7 +84,7 @@ ACTIONS: tuple[Action, ...] = (
                 "VSwitchId": by_ids(),
                 "VSwitchName": by_name(),
                 "VpcId": by_reference(),
-                "ZoneId": where(lambda resource, _: getattr(resource.spec, "zone", "")),
+                "ZoneId": where(zone_of),
                 "IsDefault": where(lambda _, __: "false"),
                 "EnableIpv6": where(lambda _, __: "false"),
                 "RouteTableId": where(lambda resource, view: str(_table(resource, view)["RouteTableId"])),
