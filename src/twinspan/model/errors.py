@@ -15,6 +15,9 @@ In: nothing. Out: exception classes for every room. Next: `finding.py`.
 class TwinspanError(Exception):
     """Root of everything Twinspan raises on purpose. `remedy` is one sentence that says what to do, or empty."""
 
+    public = ""
+    """What people elsewhere are told instead, where the message has places of this machine; empty: the message."""
+
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message

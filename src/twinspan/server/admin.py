@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from twinspan.model.errors import Rejected, Retryable
+from twinspan.model.errors import Rejected, Retryable, Unavailable
 from twinspan.model.secret import encode_hook
 from twinspan.server import admin_access, admin_accounts, admin_commands, admin_config, admin_devices
 from twinspan.server.accounts import Principal
@@ -42,6 +42,7 @@ from twinspan.server.resources.openapi import serving
 from twinspan.server.resources.port import StaleWrite
 from twinspan.server.resources.problems import service_problem, stale_problem
 from twinspan.server.resources.rate_limit import RateLimit, RateSettings
+from twinspan.server.told import delay_s, told
 
 PREFIX = "/api/v1"
 _BELOW = f"{PREFIX}/"
@@ -98,10 +99,12 @@ class Admin:
             found = problem(404, "no-such-device", error.message, field="serial", remedy=error.remedy)
             response = _problem_response(found)
         except Rejected as error:
-            response = _problem_response(problem(409, "conflict", error.message, remedy=error.remedy))
-        except Retryable as error:
-            busy = problem(503, "busy", error.message, remedy=error.remedy)
-            response = _problem_response(busy, {"retry-after": str(max(1, math.ceil(error.delay_s)))})
+            message, remedy = told(error)
+            response = _problem_response(problem(409, "conflict", message, remedy=remedy))
+        except (Retryable, Unavailable) as error:
+            message, remedy = told(error)
+            busy = problem(503, "busy", message, remedy=remedy)
+            response = _problem_response(busy, {"retry-after": str(max(1, math.ceil(delay_s(error))))})
         self.metrics.answered("native", response.status, steady_ns() - since_ns)
         return response
 

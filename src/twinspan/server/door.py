@@ -28,6 +28,7 @@ from twinspan.server.plain_paths import PATHS, PlainPaths
 from twinspan.server.problem import CONTENT_TYPE, NOT_FOR_THIS, ProblemRaised, problem
 from twinspan.server.request_log import MAX_PATH, RequestLine, RequestLog
 from twinspan.server.shell import CliService, Shell
+from twinspan.server.told import told
 from twinspan.wire.cloud_connection.server import Answer
 
 _OURS = msgspec.json.encode(
@@ -191,7 +192,7 @@ class AdminDoor:
         except ProblemRaised as raised:
             return Answer(status=raised.problem.status, body=msgspec.json.encode(raised.problem), close=True)
         except TwinspanError as error:
-            return _refusal(404, error.message, error.remedy)
+            return _refusal(404, *told(error))
         query = parse_qs(url.query)
         size = (_size(query, "columns", 80), _size(query, "rows", 24))
         shell = self._cli.open(device.serial, principal.label, size)

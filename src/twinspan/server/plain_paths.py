@@ -16,6 +16,7 @@ from twinspan.server.admin import Admin, AdminResponse
 from twinspan.server.clock import wall_ns
 from twinspan.server.metrics import CONTENT_TYPE
 from twinspan.server.problem import ProblemRaised
+from twinspan.server.told import told
 
 PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 _TEXT = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"}
@@ -47,7 +48,7 @@ class PlainPaths:
                 store = resources.service.store
                 await resources.ask(lambda: store.read(lambda view: view.newest_change()))
         except TwinspanError as error:
-            body = f"not ready: {error.message}\n".encode()
+            body = f"not ready: {told(error)[0]}\n".encode()
             return AdminResponse(status=503, headers=_TEXT | {"retry-after": "1"}, body=body)
         return AdminResponse(status=200, headers=_TEXT, body=b"ready\n")
 

@@ -22,6 +22,7 @@ from twinspan.server.clock import fresh_id, steady_ns
 from twinspan.server.metrics import Metrics
 from twinspan.server.resources.rate_limit import RateLimit, RateSettings
 from twinspan.server.resources.writer import Writer
+from twinspan.server.told import delay_s, sentence
 from twinspan.wire.alibaba.action import PRODUCTS, Action
 from twinspan.wire.alibaba.fault import Fault, missing, shown
 from twinspan.wire.alibaba.parameters import nested, read_form, read_pairs
@@ -29,7 +30,6 @@ from twinspan.wire.alibaba.table import ACTIONS
 
 JSON = "application/json;charset=utf-8"
 METHODS = ("GET", "POST")
-BUSY_S = 1.0
 
 
 class DoorAnswer(NamedTuple):
@@ -74,8 +74,9 @@ class AlibabaDoor:
         try:
             answer = await self._answer(method, path, headers, body, now_ns, address)
         except TwinspanError as error:  # of what keeps the access keys
-            delay_s = getattr(error, "delay_s", BUSY_S)
-            answer = Fault(code="ServiceUnavailable", status=503, message=f"{error}.", retry_after_s=delay_s)
+            answer = Fault(
+                code="ServiceUnavailable", status=503, message=f"{sentence(error)}.", retry_after_s=delay_s(error)
+            )
         if isinstance(answer, Fault):
             found = _fault_answer(answer, request_id, headers.get("host", ""))
         else:

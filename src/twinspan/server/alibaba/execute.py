@@ -16,6 +16,7 @@ from twinspan.server.resources.operations import Operations
 from twinspan.server.resources.port import ReadView, StaleWrite
 from twinspan.server.resources.service import Once
 from twinspan.server.resources.writer import Writer
+from twinspan.server.told import sentence
 from twinspan.wire.alibaba.action import COMMON, PROTOCOL, Action, Batch, Done, Made, Plan, Step, writes
 from twinspan.wire.alibaba.decide import decide
 from twinspan.wire.alibaba.fault import DRY_RUN, Fault
@@ -61,9 +62,10 @@ class Executor:
         except StaleWrite as error:
             return Fault(code="OperationConflict", status=409, message=f"{error} by now (ask again).")
         except Retryable as error:
-            return Fault(code="ServiceUnavailable", status=503, message=f"{error}.", retry_after_s=error.delay_s)
+            busy = f"{sentence(error)}."
+            return Fault(code="ServiceUnavailable", status=503, message=busy, retry_after_s=error.delay_s)
         except Rejected as error:
-            return Fault(code="OperationDenied", message=f"{error}.")
+            return Fault(code="OperationDenied", message=f"{sentence(error)}.")
         return DRY_RUN if _is_dry(parameters) and not isinstance(answer, Fault) else answer
 
     # ------------------------------------------------------------------------------------------------- reading

@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 
 from twinspan.model.errors import Rejected, Retryable, TwinspanError, Unavailable
 from twinspan.server.database.port import DialectName, Row, Statement, Values
-from twinspan.server.database.sqlite_file import OUR_MISTAKE
+from twinspan.server.database.sqlite_file import OUR_MISTAKE, without_place
 
 WRITE_LOCK = 0x7477696E7370616E
 """Of `pg_advisory_xact_lock`: the letters of the name, so that nobody else takes it."""
@@ -60,7 +60,11 @@ def place(url: str) -> str:
 
 
 def translated(error: psycopg.Error, where: str) -> TwinspanError:
-    """What it means to whoever asks, by its SQLSTATE."""
+    """What it means to whoever asks, by its SQLSTATE. What is public does not say where it is."""
+    return without_place(_meaning(error, where))
+
+
+def _meaning(error: psycopg.Error, where: str) -> TwinspanError:
     state = error.sqlstate or ""
     words = str(error).strip().partition("\n")[0]
     if state == "53100":  # disk_full

@@ -64,12 +64,28 @@ def connect(
     return connection
 
 
+def without_place(error: TwinspanError) -> TwinspanError:
+    """With words for those who shall not know where the database is."""
+    full = "is full" in error.message
+    if isinstance(error, Rejected):
+        error.public = "the server's database does not take this"
+    else:
+        error.public = (
+            f"the server's {'disk is full: nothing of this change was kept' if full else 'database cannot be used now'}"
+        )
+    return error
+
+
 def _quoted(path: str) -> str:
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def translated(error: sqlite3.Error, where: object) -> TwinspanError:
-    """What it means to whoever asks."""
+    """What it means to whoever asks. What is public does not say where it is."""
+    return without_place(_meaning(error, where))
+
+
+def _meaning(error: sqlite3.Error, where: object) -> TwinspanError:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_FULL"):
         return Retryable(
