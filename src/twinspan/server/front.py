@@ -18,6 +18,7 @@ import msgspec
 from twinspan.drivers.websocket import WebSocket, take_over
 from twinspan.drivers.websocket_handshake import bare_request
 from twinspan.server.clock import steady_ns
+from twinspan.server.problem import CONTENT_TYPE, problem
 from twinspan.wire.cloud_connection.messages import (
     MAX_BODY_BYTES,
     SERVICE_PATH,
@@ -54,6 +55,15 @@ _USUAL = {
     )
 }  # fmt: skip
 """Header names as devices and programs spell them, so that each request need not."""
+PEOPLE = b"/api/"
+"""Paths of people and programs."""
+_WAYS_OUT = {
+    404: ("path", "the paths begin with /api/v1/"),
+    411: ("length", "send Content-Length and the body as one piece"),
+    413: ("body", "send less at once"),
+    431: ("header", "send shorter headers, or a shorter query"),
+}
+"""By status: the last part of the problem's type, and what to do."""
 _UPGRADES = (b"GET " + TUNNEL_PATH.encode(), b"GET " + SERVICE_PATH.encode(), b"GET /api/")
 
 
@@ -161,7 +171,7 @@ class Front(asyncio.BufferedProtocol):
         """Send the answer to the request that is being worked on, and read on."""
         if self._transport is None or self._transport.is_closing():
             return
-        self._transport.write(_response(answer))
+        self._transport.write(_response(answer, self._content_type(answer.status)))
         if answer.close:
             self._transport.close()
             return
@@ -171,7 +181,7 @@ class Front(asyncio.BufferedProtocol):
 
     def refuse(self, status: int, reason: str, detail: str, retry_after_s: float | None = None) -> None:
         """An error, and the end of this connection."""
-        body = encode(Failure(reason=reason, detail=detail, retry_after_s=retry_after_s))
+        body = self._error(status, reason, detail, retry_after_s)
         self.answer(Answer(status=status, body=body, retry_after_s=retry_after_s, close=True))
 
     def respond(self, status: int, headers: dict[str, str], body: bytes) -> None:
@@ -247,6 +257,7 @@ class Front(asyncio.BufferedProtocol):
         self._hub.request(self, request)
 
     def _read_head(self) -> bool:
+        self._url = _target(self._buffer)  # for whatever is said before all of it was read
         end = self._buffer.find(_END)
         if end < 0 or end > MAX_HEADER_BYTES:
             if len(self._buffer) > MAX_HEADER_BYTES:
@@ -261,6 +272,7 @@ class Front(asyncio.BufferedProtocol):
             self._upgrade(raw)
             return False
         except httptools.HttpParserError:
+            self._url = _target(raw)
             self.refuse(400, "protocol", "no HTTP request")
             return False
         self._buffer = self._buffer[end + 4 :]
@@ -279,7 +291,7 @@ class Front(asyncio.BufferedProtocol):
             return True
         # Long bodies are for people who have shown a token: megabytes from anybody would fill the memory.
         admin = self._hub.admin
-        known = self._url.startswith(b"/api/") and admin is not None and admin.is_known(self._headers)
+        known = self._url.startswith(PEOPLE) and admin is not None and admin.is_known(self._headers)
         limit = MAX_ADMIN_BODY_BYTES if known else MAX_BODY_BYTES
         if self._body_bytes > limit:
             self._refuse_body(limit)
@@ -290,10 +302,20 @@ class Front(asyncio.BufferedProtocol):
         self._discarded = self._body_bytes - len(self._buffer)
         self._buffer = b""
         self._busy = True
-        body = encode(Failure(reason="protocol", detail=f"the body is longer than {limit} bytes"))
-        self._transport.write(_response(Answer(status=413, body=body, close=True)))
+        body = self._error(413, "protocol", f"the body is longer than {limit} bytes")
+        self._transport.write(_response(Answer(status=413, body=body, close=True), self._content_type(413)))
         self._hub.refused_body()
         self._discard(0)
+
+    def _error(self, status: int, reason: str, detail: str, retry_after_s: float | None = None) -> bytes:
+        """For people and programs a problem (RFC 9457), for devices what they know."""
+        if not self._url.startswith(PEOPLE):
+            return encode(Failure(reason=reason, detail=detail, retry_after_s=retry_after_s))
+        kind, remedy = _WAYS_OUT.get(status, ("request", "ask as the reference says"))
+        return encode(problem(status, kind, f"{detail[:1].upper()}{detail[1:]}", remedy=remedy))
+
+    def _content_type(self, status: int) -> str:
+        return CONTENT_TYPE if status >= 400 and self._url.startswith(PEOPLE) else "application/json"
 
     def _discard(self, nbytes: int) -> None:
         self._discarded = max(0, self._discarded - nbytes)
@@ -331,8 +353,14 @@ def _handshake_fault(headers: dict[str, str]) -> str:
     return "" if SUBPROTOCOL in map(str.strip, offered) else f"Sec-WebSocket-Protocol: offer {SUBPROTOCOL}"
 
 
-def _response(answer: Answer) -> bytes:
-    head = f"{_STATUS_LINES[answer.status]}Content-Type: application/json\r\nContent-Length: {len(answer.body)}\r\n"
+def _target(raw: bytes) -> bytes:
+    """Path and query of a request line, as far as it has come."""
+    parts = raw.partition(b"\r\n")[0].split(b" ", 2)
+    return parts[1] if len(parts) > 1 else b""
+
+
+def _response(answer: Answer, content_type: str) -> bytes:
+    head = f"{_STATUS_LINES[answer.status]}Content-Type: {content_type}\r\nContent-Length: {len(answer.body)}\r\n"
     if answer.retry_after_s is not None:
         head += f"Retry-After: {max(1, round(answer.retry_after_s))}\r\n"
     if answer.close:
