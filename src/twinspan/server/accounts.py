@@ -6,6 +6,7 @@ SHA-256 alone, which needs no salt since nobody can guess 256 bits. Next: `regis
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import hmac
 import re
@@ -14,6 +15,7 @@ import secrets
 import msgspec
 
 from twinspan.model.errors import Rejected
+from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.resource import Role
 from twinspan.model.secret import Secret
 from twinspan.server.brief import Brief
@@ -22,7 +24,12 @@ from twinspan.server.store import DeviceStore
 PREFIX = "twinspan_"
 """So that people and secret scanners know a token when they see one."""
 ADMINISTRATOR = "administrator"
-_SCOPE = re.compile(r"[a-z][a-z0-9-]{0,40}(:read)?")
+AREAS = frozenset({
+    *(kind.path for kind in STORED_KINDS.values()),
+    "access-keys", "accounts", "apply", "changes", "devices", "events", "quotas", "tokens",
+})  # fmt: skip
+"""What a scope may be about: the first parts of the paths below /api/v1/, but for those that every token may read."""
+_READ = ":read"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 NAME_RULE = "1 to 63 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit"
 
@@ -170,9 +177,9 @@ class Accounts:
             )
         if wish.expires_at_ns is not None and wish.expires_at_ns <= now_ns:
             raise Rejected("the token would have expired already", remedy="give a time that is to come")
-        wrong = next((scope for scope in wish.scopes if not _SCOPE.fullmatch(scope)), None)
+        wrong = next((scope for scope in wish.scopes if scope.removesuffix(_READ) not in AREAS), None)
         if wrong is not None:
-            raise Rejected(f"{wrong!r} cannot be a scope", remedy="for example vpcs, or devices:read")
+            raise Rejected(f"{wrong!r} is no scope", remedy=_near_scope(wrong))
         token, label = _new_token(), wish.full_label
         values = (wish.account, now_ns, wish.role, " ".join(wish.scopes), wish.expires_at_ns)
         with self._store.change() as connection:
@@ -218,6 +225,15 @@ _FIND_TOKEN = "SELECT hash, label, account, role, scopes, expires_at_ns FROM tok
 _INSERT_TOKEN = (
     "INSERT INTO token (hash, label, account, created_at_ns, role, scopes, expires_at_ns) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+def _near_scope(wrong: str) -> str:
+    """What may have been meant."""
+    area, _, _ = wrong.partition(":")
+    near = difflib.get_close_matches(area.replace("_", "-"), sorted(AREAS), n=1)
+    if near:
+        return f"did you mean {near[0]}{_READ if wrong.endswith(_READ) else ''}?"
+    return f"the scopes are {', '.join(sorted(AREAS))}, each with {_READ} for reading alone"
 
 
 def _new_token() -> Secret:
