@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from twinspan.cli.admin_client import AdminClient, segment
-from twinspan.cli.device_login import ServerOptions, open_client, server_options
+from twinspan.cli.device_login import ACCOUNT, ServerOptions, open_client, server_options
 from twinspan.cli.output import require_writable, write_page
 from twinspan.cli.site import load_site, read_keys
 from twinspan.model.decode import decode
@@ -40,10 +40,13 @@ _WORDS = {"create": "made", "update": "changed", "replace": "made anew", "delete
 @click.command()
 @_FILE
 @server_options
+@ACCOUNT
 @_HALF
 @_YES
 @_JSON
-def apply(site_file: Path, where: ServerOptions, only_data_center: bool, yes: bool, as_json: bool) -> int:
+def apply(
+    site_file: Path, where: ServerOptions, account: str, only_data_center: bool, yes: bool, as_json: bool
+) -> int:
     """Make a server's resources as a site file says: all of it, or nothing.
 
     Shows what would change and asks; then makes exactly that in one step. The same file twice changes nothing.
@@ -57,7 +60,7 @@ def apply(site_file: Path, where: ServerOptions, only_data_center: bool, yes: bo
     """
     client = open_client(where)
     request = _request(site_file, only_data_center)
-    planned = _plan(client, request)
+    planned = _plan(client, request, account)
     if not planned.changes:
         _show(planned, as_json)
         return 0
@@ -65,7 +68,9 @@ def apply(site_file: Path, where: ServerOptions, only_data_center: bool, yes: bo
         click.echo(plan_text(planned))
     if not _confirmed(yes, as_json, f"Make {_changes(planned)}?"):
         return 1
-    done = client.call(SitePlanned, "POST", "/apply", msgspec.structs.replace(request, plan=planned.plan))
+    done = client.call(
+        SitePlanned, "POST", f"/apply{_asked(account=account)}", msgspec.structs.replace(request, plan=planned.plan)
+    )
     _show(done, as_json)
     return 0
 
@@ -73,9 +78,10 @@ def apply(site_file: Path, where: ServerOptions, only_data_center: bool, yes: bo
 @click.command()
 @_FILE
 @server_options
+@ACCOUNT
 @_HALF
 @_JSON
-def diff(site_file: Path, where: ServerOptions, only_data_center: bool, as_json: bool) -> int:
+def diff(site_file: Path, where: ServerOptions, account: str, only_data_center: bool, as_json: bool) -> int:
     """Show what `twinspan apply` would change. Exit code: 0 nothing, 1 something, 2 refused.
 
     \b
@@ -83,7 +89,7 @@ def diff(site_file: Path, where: ServerOptions, only_data_center: bool, as_json:
       twinspan diff site.yaml
       twinspan diff site.yaml --json | python3 -m json.tool
     """
-    planned = _plan(open_client(where), _request(site_file, only_data_center))
+    planned = _plan(open_client(where), _request(site_file, only_data_center), account)
     _show(planned, as_json)
     return 1 if planned.changes else 0
 
@@ -91,9 +97,10 @@ def diff(site_file: Path, where: ServerOptions, only_data_center: bool, as_json:
 @click.command()
 @click.argument("site")
 @server_options
+@ACCOUNT
 @_YES
 @_JSON
-def destroy(site: str, where: ServerOptions, yes: bool, as_json: bool) -> int:
+def destroy(site: str, where: ServerOptions, account: str, yes: bool, as_json: bool) -> int:
     """Delete a site and every resource that belongs to it, by its name.
 
     \b
@@ -102,20 +109,21 @@ def destroy(site: str, where: ServerOptions, yes: bool, as_json: bool) -> int:
     """
     client = open_client(where)
     path = f"/sites/{segment(site)}/destroy"
-    planned = client.call(SitePlanned, "POST", f"{path}?dry_run=true")
+    planned = client.call(SitePlanned, "POST", f"{path}{_asked(account=account, dry_run='true')}")
     if not as_json:
         click.echo(plan_text(planned))
     if not _confirmed(yes, as_json, f"Delete all of it ({_changes(planned)})?"):
         return 1
-    _show(client.call(SitePlanned, "POST", f"{path}?plan={planned.plan}"), as_json)
+    _show(client.call(SitePlanned, "POST", f"{path}{_asked(account=account, plan=planned.plan)}"), as_json)
     return 0
 
 
 @click.command()
 @click.argument("site")
 @server_options
+@ACCOUNT
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Default: standard output.")
-def export(site: str, where: ServerOptions, output: Path | None) -> int:
+def export(site: str, where: ServerOptions, account: str, output: Path | None) -> int:
     """Write a site as a site file, from what the server has now.
 
     Applied again it changes nothing. Keys stay on the server: a file without them keeps those that are there.
@@ -127,7 +135,7 @@ def export(site: str, where: ServerOptions, output: Path | None) -> int:
     """
     require_writable(output)
     client = open_client(where)
-    plain = client.call(dict[str, Any], "GET", f"/sites/{segment(site)}/export")
+    plain = client.call(dict[str, Any], "GET", f"/sites/{segment(site)}/export{_asked(account=account)}")
     decoded = decode(SiteFile, plain, profile=plain.get("profile", "edge"), limits=None)
     if decoded.value is None:
         raise Rejected("the server's site is not one that this version knows", remedy="use the server's version")
@@ -145,8 +153,14 @@ def _request(path: Path, only_data_center: bool) -> ApplyRequest:
     return ApplyRequest(site=to_plain(read_keys(site, path)), only_data_center=only_data_center)
 
 
-def _plan(client: AdminClient, request: ApplyRequest) -> SitePlanned:
-    return client.call(SitePlanned, "POST", "/apply?dry_run=true", request)
+def _plan(client: AdminClient, request: ApplyRequest, account: str) -> SitePlanned:
+    return client.call(SitePlanned, "POST", f"/apply{_asked(account=account, dry_run='true')}", request)
+
+
+def _asked(**fields: str) -> str:
+    """As a query; what is empty is left out."""
+    text = "&".join(f"{name}={segment(value)}" for name, value in fields.items() if value)
+    return f"?{text}" if text else ""
 
 
 def _confirmed(yes: bool, as_json: bool, question: str) -> bool:

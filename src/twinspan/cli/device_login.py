@@ -53,6 +53,10 @@ _OPTIONS = (
 )  # fmt: skip
 
 
+ACCOUNT = click.option("--account", metavar="NAME", default="", help="Whose they are; for administrators.")
+"""Of commands about resources."""
+
+
 def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options; the command gets them as `where`."""
 

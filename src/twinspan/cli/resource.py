@@ -16,7 +16,7 @@ import yaml
 
 from twinspan.cli import resource_screen as screen
 from twinspan.cli.admin_client import AdminClient, segment
-from twinspan.cli.device_login import ServerOptions, open_client, server_options
+from twinspan.cli.device_login import ACCOUNT, ServerOptions, open_client, server_options
 from twinspan.cli.resource_kind import KindType
 from twinspan.cli.resource_screen import Change, Resource, Use
 from twinspan.cli.site_file import read_file
@@ -29,7 +29,6 @@ _KIND = click.argument("kind", type=KindType())
 _NAME = click.argument("name")
 _JSON = click.option("--json", "as_json", is_flag=True, help="What the server says, as JSON.")
 _YES = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-_ACCOUNT = click.option("--account", metavar="NAME", default="", help="Whose they are; for administrators.")
 
 
 class _Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +53,7 @@ class _History(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--tag", metavar="KEY[=VALUE]", help="Only those with this tag.")
 @click.option("--text", metavar="TEXT", help="Only those with this in their name or id.")
 @click.option("--limit", type=click.IntRange(1), default=PAGE, show_default=True, metavar="N", help="At most so many.")
-@_ACCOUNT
+@ACCOUNT
 @_JSON
 def get(
     kind: Kind | None, names: tuple[str, ...], where: ServerOptions, as_json: bool, account: str, **narrow: Any
@@ -87,7 +86,7 @@ def get(
 @_KIND
 @_NAME
 @server_options
-@_ACCOUNT
+@ACCOUNT
 def describe(kind: Kind, name: str, where: ServerOptions, account: str) -> int:
     """Show everything about one resource: what it shall be, what was seen, what uses it, who changed it.
 
@@ -118,7 +117,7 @@ def describe(kind: Kind, name: str, where: ServerOptions, account: str) -> int:
 @click.option("--site", metavar="NAME", default="", help="Bind it to this site.")
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 @server_options
-@_ACCOUNT
+@ACCOUNT
 @_JSON
 def create(  # noqa: PLR0913 - one argument an option
     kind: Kind,
@@ -158,7 +157,7 @@ def create(  # noqa: PLR0913 - one argument an option
     help="Change a field without an editor; may be given several times. The value is YAML.",
 )
 @server_options
-@_ACCOUNT
+@ACCOUNT
 @_JSON
 def edit(kind: Kind, name: str, values: tuple[str, ...], where: ServerOptions, account: str, as_json: bool) -> int:
     """Change a resource in your editor ($EDITOR), or by --set. If somebody else changed it meanwhile, nothing is.
@@ -189,7 +188,7 @@ def edit(kind: Kind, name: str, values: tuple[str, ...], where: ServerOptions, a
 @_KIND
 @click.argument("names", nargs=-1, required=True)
 @server_options
-@_ACCOUNT
+@ACCOUNT
 @_YES
 def delete(kind: Kind, names: tuple[str, ...], where: ServerOptions, account: str, yes: bool) -> int:
     """Delete resources. One that something else refers to stays, and that is named.
