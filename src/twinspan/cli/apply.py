@@ -44,9 +44,7 @@ _WORDS = {"create": "made", "update": "changed", "replace": "made anew", "delete
 @_HALF
 @_YES
 @_JSON
-def apply(
-    site_file: Path, where: ServerOptions, account: str, only_data_center: bool, yes: bool, as_json: bool
-) -> int:
+def apply(site_file: Path, where: ServerOptions, account: str, only_data_center: bool, yes: bool, as_json: bool) -> int:
     """Make a server's resources as a site file says: all of it, or nothing.
 
     Shows what would change and asks; then makes exactly that in one step. The same file twice changes nothing.
