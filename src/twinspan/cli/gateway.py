@@ -35,7 +35,13 @@ ROLES = ("lan", "circuit", "isp")
 
 @click.group()
 def gateway() -> None:
-    """Configure a gateway of another make for both spans, or check one."""
+    """Configure a gateway of another make for both spans, or check one.
+
+    \b
+    Examples:
+      twinspan gateway config site.yaml --vendor cisco
+      twinspan gateway lint running-config.txt
+    """
 
 
 @gateway.command()
