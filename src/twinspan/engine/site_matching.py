@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from twinspan.engine.reference_walk import rename
-from twinspan.engine.site_drafts import Draft
+from twinspan.engine.site_drafts import Draft, key_of
 from twinspan.model.fields import ResourceSpec
 from twinspan.model.resource import Resource
 from twinspan.model.route_table import RouteTableSpec
@@ -36,12 +36,17 @@ def wanted_keys(drafts: Iterable[Draft], resources: Iterable[Resource], keys: Ma
     taken = set(keys.values())
     open_drafts = _alone((draft.key, _identity(draft.kind, draft.spec)) for draft in drafts if draft.key not in taken)
     named = {draft.key for draft in drafts}
-    unnamed = (one for one in resources if one.id in keys and keys[one.id] not in named)
+    unnamed = (one for one in resources if one.id in keys and keys[one.id] not in named and _is_nameless(one, keys))
     stored = _alone((one.id, _identity(one.kind, _with_keys(one.spec, keys))) for one in unnamed)
     for identity, resource_id in stored.items():
         if identity in open_drafts:
             found[resource_id] = open_drafts[identity]
     return found
+
+
+def _is_nameless(resource: Resource, keys: Mapping[str, str]) -> bool:
+    """Its key is its id; or it is a system table, of which its owner has one, whoever has called it what."""
+    return isinstance(resource.spec, RouteTableSpec) or keys[resource.id] == key_of(resource.kind, resource.id)
 
 
 def _with_keys(spec: ResourceSpec, keys: Mapping[str, str]) -> ResourceSpec:
