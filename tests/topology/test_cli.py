@@ -52,6 +52,8 @@ def test_a_drill_that_is_ended_in_the_middle_leaves_nothing(
             stdout=file,
             stderr=file,
             start_new_session=True,
+            # As in a terminal, also where these tests run in the background of a shell, which ignores Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
         )
     wait_for("breaking: silent", said, drill)
     (name,) = lab_names(run_dir)
