@@ -6,7 +6,6 @@ In: the path of a site file. Out: a `Deployment`, or `Rejected` with every findi
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 import click
@@ -24,9 +23,7 @@ from twinspan.model.ipsec_connection import IpsecConnectionSpec
 from twinspan.model.secret import Secret
 from twinspan.model.secret_source import SecretSource
 from twinspan.model.site import Site
-
-KEY_BYTES = 24
-"""192 bits for a key that nobody chose; written in the alphabet every gateway takes."""
+from twinspan.server.resources.new_keys import new_key
 
 
 class SiteRefused(Rejected):
@@ -83,7 +80,7 @@ def _keys(site: Site, path: Path) -> Keys:
 
 def _read_key(name: str, source: SecretSource | None, site_file: Path) -> Secret:
     if source is None:
-        return Secret(secrets.token_urlsafe(KEY_BYTES))
+        return new_key()
     if source.value is not None:
         return source.value
     if source.env:

@@ -61,7 +61,7 @@ UNUSED = Rule(id="DependencyViolation.KIND", text="Nothing that is used is delet
 PHASE_RULES = (ACTION_KNOWN, PHASE_ALLOWS, TARGET_READY, GATEWAY_FREE, UNUSED)
 """What depends on phases and uses; KIND is the kind that stands in the way."""
 
-_FAMILY = ("VpnGateway", "IpsecConnection", "DestinationRoute", "PolicyRoute")
+GATEWAY_FAMILY = ("VpnGateway", "IpsecConnection", "DestinationRoute", "PolicyRoute")
 """What shares the one operation of a VPN gateway."""
 
 
@@ -208,13 +208,13 @@ def gateway_of(resource: Resource, by_id: Mapping[str, Resource]) -> str:
 
 def _gateway_is_free(resource: Resource, by_id: Mapping[str, Resource], now_ns: int) -> Refusal | None:
     """A VPN gateway does one thing at a time, its connections and routes included (VpnGateway.Configuring)."""
-    if resource.kind not in _FAMILY:
+    if resource.kind not in GATEWAY_FAMILY:
         return None
     gateway = gateway_of(resource, by_id)
     if not gateway:
         return None
     for other in by_id.values():
-        busy = other.kind in _FAMILY and other.phase in {CREATING, CHANGING, DELETING}
+        busy = other.kind in GATEWAY_FAMILY and other.phase in {CREATING, CHANGING, DELETING}
         if busy and gateway_of(other, by_id) == gateway:
             return Refusal(
                 code=GATEWAY_FREE.id,

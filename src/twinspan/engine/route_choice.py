@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 DEFAULT_PREFERENCE = 50
 """Of a route that no route map has touched (CreateCenRouteMap, Preference)."""
@@ -226,8 +225,3 @@ def choose_by_weight(routes: Iterable[Candidate]) -> tuple[Choice, ...]:
     """
     ordered = sorted(routes, key=lambda route: -(route.weight or 0))
     return tuple(_ranked(_Ranking(order=tuple((route, "weight 0: stands by") for route in ordered))))
-
-
-def with_trouble(route: Candidate, trouble: str) -> Candidate:
-    """The route as it is while what it leads to is dead."""
-    return replace(route, usable=False, trouble=trouble)

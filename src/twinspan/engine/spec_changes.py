@@ -17,10 +17,8 @@ from twinspan.model.field_plan import Field, fields_of, without_none
 from twinspan.model.fields import ResourceSpec
 from twinspan.model.finding import Path, path_text
 from twinspan.model.ipsec_connection import IpsecConnectionSpec, TunnelSpec
-from twinspan.model.secret import Secret
+from twinspan.model.secret import MASK, Secret
 from twinspan.model.secret_source import SecretSource
-
-MASK = "***"
 
 
 class FieldChange(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,9 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
+MASK = "***"
+"""What stands for a secret wherever it is shown."""
+
 
 class Secret:
     """A pre-shared key, BGP key or password. `str()` and `repr()` give a mask."""
@@ -23,7 +26,7 @@ class Secret:
         return self._value
 
     def __repr__(self) -> str:
-        return "Secret('***')"
+        return f"Secret('{MASK}')"
 
     __str__ = __repr__
 

@@ -6,7 +6,6 @@ service never waits: it keeps what it needs and answers when a message comes. Ne
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import Protocol
@@ -91,7 +90,6 @@ class ConfigService:
         self._store = store
         self._connections: dict[str, Subconnection] = {}
         self._have: dict[str, ConfigHave] = {}
-        self._waiting: dict[str, list[asyncio.Future[ConfigTaken]]] = {}
 
     def opened(self, connection: Subconnection) -> None:
         self._connections[connection.serial] = connection
@@ -126,9 +124,6 @@ class ConfigService:
             have = ConfigHave(generation=answer.generation, digest=answer.digest, trials=self._have[serial].trials)
             self._have[serial] = have
         self._store.taken(serial, answer)
-        for waiting in self._waiting.pop(serial, []):
-            if not waiting.done():
-                waiting.set_result(answer)
 
     def _tried(self, connection: Subconnection, tried: Tried) -> None:
         """How a trial goes: decide, keep it, and only then tell the device. One that is not told asks again."""
@@ -182,18 +177,6 @@ class ConfigService:
                 TryConfig(generation=generation, digest=digest, config=config, trial_s=wanted.trial_s)
             )
         return connection.send(PushConfig(generation=generation, digest=digest, config=config))
-
-    async def push_and_wait(self, serial: str, deadline_s: float) -> ConfigTaken | None:
-        """The device's answer; None if it has this config already, is not here, or says nothing in time."""
-        answer: asyncio.Future[ConfigTaken] = asyncio.get_running_loop().create_future()
-        if not self.push(serial):
-            return None
-        self._waiting.setdefault(serial, []).append(answer)
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await answer
-        except TimeoutError:
-            return None
 
 
 class TelemetryService:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from twinspan.engine.route_choice import Candidate, Choice, choose, choose_by_weight, with_trouble
+from twinspan.engine.route_choice import Candidate, Choice, choose, choose_by_weight
 from twinspan.engine.route_policy import apply_maps, hidden_denial
 from twinspan.model.route_map import RouteMapSpec
 
 PREFIX = "192.168.1.0/24"
+
+
+def with_trouble(one: Candidate, trouble: str) -> Candidate:
+    """The route as it is while what it leads to is dead."""
+    return replace(one, usable=False, trouble=trouble)
 
 
 def route(name: str, **fields: Any) -> Candidate:

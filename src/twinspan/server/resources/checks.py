@@ -16,10 +16,11 @@ from twinspan.model.fields import ResourceSpec
 from twinspan.model.kinds import STORED_KINDS, Kind
 from twinspan.model.refusal import Refusal
 from twinspan.model.resource import Actor, Resource
+from twinspan.model.secret import MASK
 from twinspan.server.resources.error import NotFound, ServiceError
 from twinspan.server.resources.lookup import Lookup
 from twinspan.server.resources.port import Query, ReadView
-from twinspan.server.resources.spec_text import MASK, secrets_of
+from twinspan.server.resources.spec_text import secrets_of
 
 PARTS = ("name", "site", "spec", "tags")
 """What a patch may change."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from twinspan.engine.lifecycle import gateway_of, settled
+from twinspan.engine.lifecycle import GATEWAY_FAMILY, gateway_of, settled
 from twinspan.engine.neighbourhood import ASKED_BY_NAME, ASKED_WHOLE, neighbourhood
 from twinspan.engine.reference_walk import Mention, references, rename
 from twinspan.model.attachment_grant import AttachmentGrantSpec
@@ -20,7 +20,6 @@ from twinspan.model.resource import DELETED, Actor, Resource
 from twinspan.server.resources.error import NotFound, ServiceError
 from twinspan.server.resources.port import Page, Query, ReadView, Reference
 
-_FAMILY = ("VpnGateway", "IpsecConnection", "DestinationRoute", "PolicyRoute")
 _GRANTED = ("Vpc", "VirtualBorderRouter", "IpsecConnection")
 """What an account lets others attach."""
 MAX_GRANTS = 1000
@@ -103,7 +102,7 @@ class Lookup:
         found: dict[str, Resource] = {}
         self._gather(found, (mention.target for mention in references(resource.spec)))
         self._gather(found, (use.source_id for use in self._view.referring_to(resource.id)))
-        if resource.kind in _FAMILY:
+        if resource.kind in GATEWAY_FAMILY:
             for other in [one for one in found.values() if one.kind == "IpsecConnection"]:
                 self._gather(found, (mention.target for mention in references(other.spec)))
             self._gather_family(found, gateway_of(resource, found))

@@ -1,6 +1,6 @@
 """Keys that nobody chose: made when a resource is made, and kept with it.
 
-In: a spec. Out: the same spec with a key. Next: `apply.py`.
+In: a spec. Out: the same spec with a key. Next: `apply.py`, and `cli.site` for a lab.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ KEY_BYTES = 24
 def with_new_keys(spec: ResourceSpec) -> ResourceSpec:
     """What a site file leaves out: the key of an IPsec connection and the TCP-MD5 key of a BGP group."""
     if isinstance(spec, IpsecConnectionSpec) and spec.psk is None:
-        return replace(spec, psk=_new_key())
+        return replace(spec, psk=SecretSource(value=new_key()))
     if isinstance(spec, BgpGroupSpec) and spec.auth_key is None:
-        return replace(spec, auth_key=_new_key())
+        return replace(spec, auth_key=SecretSource(value=new_key()))
     return spec
 
 
-def _new_key() -> SecretSource:
-    return SecretSource(value=Secret(secrets.token_urlsafe(KEY_BYTES)))
+def new_key() -> Secret:
+    """A key that nobody chose."""
+    return Secret(secrets.token_urlsafe(KEY_BYTES))

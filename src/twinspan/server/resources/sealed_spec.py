@@ -20,11 +20,10 @@ from twinspan.model.field_plan import fields_of, structs_in, without_none
 from twinspan.model.fields import ResourceSpec
 from twinspan.model.kinds import STORED_KINDS
 from twinspan.model.resource import Resource
-from twinspan.model.secret import Secret, decode_hook, encode_hook
+from twinspan.model.secret import MASK, Secret, decode_hook, encode_hook
 from twinspan.model.secret_source import SecretSource
 from twinspan.server.resources.seal import SealKey
 
-MASK = "***"
 SpecT = TypeVar("SpecT", bound=msgspec.Struct)
 
 _encoder = msgspec.json.Encoder(enc_hook=encode_hook)

@@ -15,25 +15,19 @@ from typing import Any
 import msgspec
 from msgspec import inspect as shapes
 
-from twinspan.model.field_plan import Field, fields_of, structs_in, without_none
+from twinspan.model.field_plan import Field, fields_of, without_none
 from twinspan.model.fields import ResourceSpec
 from twinspan.model.resource import Resource
-from twinspan.model.secret import Secret
+from twinspan.model.secret import MASK, Secret
 from twinspan.model.secret_source import SecretSource
+from twinspan.server.resources.sealed_spec import holds_secrets
 
-MASK = "***"
 _MARK = "\x00secret:"
-
-
-@functools.cache
-def has_secrets(cls: type[ResourceSpec]) -> bool:
-    """Whether values of that spec can hold a secret."""
-    return SecretSource in structs_in(cls)
 
 
 def shown(resource: Resource) -> bytes:
     """The resource as JSON, secrets masked."""
-    if not has_secrets(type(resource.spec)):
+    if not holds_secrets(type(resource.spec)):
         return msgspec.json.encode(resource)
     plain = {name: getattr(resource, name) for name in resource.__struct_fields__}
     plain["spec"] = plain_spec(resource.spec, lambda source: MASK if source.value is not None else None)
@@ -42,7 +36,7 @@ def shown(resource: Resource) -> bytes:
 
 def masked(resource: Resource) -> Resource:
     """The same with every secret replaced by the mask: what an answer may be remembered as."""
-    if not has_secrets(type(resource.spec)):
+    if not holds_secrets(type(resource.spec)):
         return resource
     return msgspec.structs.replace(resource, spec=_replaced(resource.spec, lambda _: SecretSource(value=Secret(MASK))))
 
@@ -101,7 +95,7 @@ class KeptSecrets:
 def secrets_of(spec: ResourceSpec) -> list[SecretSource]:
     """Every secret in it."""
     found: list[SecretSource] = []
-    if has_secrets(type(spec)):
+    if holds_secrets(type(spec)):
         plain_spec(spec, found.append)
     return found
 

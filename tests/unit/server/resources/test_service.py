@@ -12,12 +12,12 @@ from tests.unit.server.resources.conftest import ALICE, BOB, CLOUD, MS, NOW, Mad
 from twinspan.model.customer_gateway import CustomerGatewaySpec
 from twinspan.model.fields import Profile
 from twinspan.model.resource import Actor, Resource
-from twinspan.model.secret import Secret
+from twinspan.model.secret import MASK, Secret
 from twinspan.server.resources.error import NotFound, ServiceError
 from twinspan.server.resources.operations import ServiceSettings
 from twinspan.server.resources.port import Query, StaleWrite
 from twinspan.server.resources.service import Once, ResourceService
-from twinspan.server.resources.spec_text import MASK, shown
+from twinspan.server.resources.spec_text import shown
 
 VIEWER = Actor(account="alice", label="viewer", role="viewer")
 ROOT = Actor(account="", label="administrator", role="administrator")

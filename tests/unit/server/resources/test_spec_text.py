@@ -9,13 +9,12 @@ import pytest
 from twinspan.model.attachment import AttachmentSpec
 from twinspan.model.decode import decode
 from twinspan.model.ipsec_connection import IpsecConnectionSpec
-from twinspan.model.secret import Secret
+from twinspan.model.secret import MASK, Secret
 from twinspan.model.virtual_border_router import VirtualBorderRouterSpec
 from twinspan.model.vpc import VpcSpec
+from twinspan.server.resources.sealed_spec import holds_secrets
 from twinspan.server.resources.spec_text import (
-    MASK,
     KeptSecrets,
-    has_secrets,
     merge_patch,
     null_fields,
     secrets_of,
@@ -82,6 +81,6 @@ def test_secrets_come_back_from_their_marks_also_inside_lists() -> None:
 
 
 def test_which_specs_can_hold_secrets_is_known() -> None:
-    assert has_secrets(IpsecConnectionSpec)
-    assert not has_secrets(VpcSpec)
+    assert holds_secrets(IpsecConnectionSpec)
+    assert not holds_secrets(VpcSpec)
     assert len(secrets_of(_connection())) == 2
